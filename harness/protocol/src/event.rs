@@ -1,0 +1,209 @@
+//! What a runner answers, one JSON object a line on its standard output.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::settings::words;
+use crate::{Capabilities, CellId, Failure, Pass, SceneList, Settings, Transcript};
+
+/// One line from a runner.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// The first line, before any command.
+    Hello(Box<Hello>),
+    /// How far a repeat has come.
+    Progress(Progress),
+    /// Weights are ready.
+    Loaded(Loaded),
+    /// A repeat ended.
+    Repeat(Box<RepeatResult>),
+    /// A probe's result.
+    Probed {
+        /// The keys depend on the probe.
+        result: serde_json::Value,
+    },
+    /// The command failed; the process lives on.
+    Failed(Failure),
+}
+
+/// Who a runner is and what it can do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Hello {
+    /// Must equal [`crate::PROTOCOL_VERSION`].
+    pub protocol: u32,
+    /// The runner.
+    pub runner: RunnerInfo,
+    /// What it can do, so that the plan can refuse the rest.
+    pub capabilities: Capabilities,
+}
+
+/// A runner's identity.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunnerInfo {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Versions of what it is built on, such as candle and ffmpeg.
+    #[serde(default)]
+    pub libraries: BTreeMap<String, String>,
+    /// Threads it computes with.
+    #[serde(default)]
+    pub threads: Option<u32>,
+}
+
+/// How far a repeat has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// What is being done.
+    pub stage: Stage,
+    /// Units done: scenes when captioning, whole percents of the film in stage 1.
+    pub done: u32,
+    /// Units in all.
+    pub total: u32,
+}
+
+/// A load that succeeded.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Loaded {
+    /// From the command to ready, in nanoseconds.
+    pub load_ns: u64,
+    /// Bytes the weights take up in memory.
+    pub weights_bytes: u64,
+}
+
+/// A named part of the work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// Scene detection, decoding included.
+    Scene,
+    /// Speech, audio decoding included.
+    Asr,
+    /// Sounds.
+    Ast,
+    /// Objects.
+    Yolo,
+    /// Getting a scene's frames out of the film.
+    Frames,
+    /// From pixels to the model's input.
+    Preprocess,
+    /// The vision tower and what joins it to the language model.
+    Vision,
+    /// From the prompt to the first token.
+    Prefill,
+    /// The other tokens.
+    Decode,
+}
+words!(Stage {
+    Scene => "scene", Asr => "asr", Ast => "ast", Yolo => "yolo",
+    Frames => "frames", Preprocess => "preprocess", Vision => "vision", Prefill => "prefill", Decode => "decode",
+});
+
+/// One timed interval of a stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Span {
+    /// The stage.
+    pub stage: Stage,
+    /// The scene worked on, counted from 0; absent where a stage takes the film as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scene: Option<u32>,
+    /// Nanoseconds from the repeat's start.
+    pub start_ns: u64,
+    /// Nanoseconds.
+    pub duration_ns: u64,
+}
+
+/// A repeat that ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RepeatResult {
+    /// The cell.
+    pub cell: CellId,
+    /// Counted from 0 within the pass.
+    pub repeat: u32,
+    /// Warm-up or sample.
+    pub pass: Pass,
+    /// Length of the film in seconds: what the real-time factor divides by.
+    pub media_s: f64,
+    /// The whole repeat in nanoseconds.
+    pub wall_ns: u64,
+    /// Its timed parts; they do not overlap.
+    pub spans: Vec<Span>,
+    /// What was computed.
+    pub output: Output,
+    /// The settings in force.
+    pub effective: Settings,
+    /// Highest resident memory of the process during the repeat, in bytes.
+    #[serde(default)]
+    pub peak_rss_bytes: Option<u64>,
+    /// Highest memory on the accelerator during the repeat, in bytes.
+    #[serde(default)]
+    pub peak_vram_bytes: Option<u64>,
+}
+
+/// What a repeat computed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Output {
+    /// Base stages.
+    Stage1(Stage1Output),
+    /// Captions.
+    Caption {
+        /// One entry per scene, in order.
+        scenes: Vec<SceneCaption>,
+    },
+}
+
+/// What the base stages found. A stage that failed is absent and stands in `failures`.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Stage1Output {
+    /// Scenes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scenes: Option<SceneList>,
+    /// Speech.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transcript: Option<Transcript>,
+    /// Stages that failed while others went on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<Failure>,
+}
+
+/// One scene's caption, or why there is none.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SceneCaption {
+    /// Counted from 0.
+    pub scene: u32,
+    /// Presentation times of the frames shown, in seconds.
+    pub frame_pts_s: Vec<f64>,
+    /// The prompt as given to the tokenizer.
+    pub prompt: String,
+    /// Tokens of the prompt, image tokens included.
+    pub prompt_tokens: u32,
+    /// New tokens.
+    pub tokens: Vec<u32>,
+    /// Their text.
+    pub text: String,
+    /// Why generation ended; absent when it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finish: Option<Finish>,
+    /// From the scene's first frame asked for to its first token, in nanoseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttft_ns: Option<u64>,
+    /// Why the scene failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+}
+
+/// Why generation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Finish {
+    /// An end-of-sequence token.
+    Eos,
+    /// `max_new_tokens`.
+    Length,
+}
+words!(Finish { Eos => "eos", Length => "length" });

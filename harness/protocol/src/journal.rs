@@ -1,0 +1,113 @@
+//! The journal: every event of a run in order, one JSON object a line. Everything else in a run
+//! directory can be rebuilt from it.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::settings::words;
+use crate::{CellId, CellSpec, Failure, Hello, LoadSpec, Loaded, RepeatResult};
+
+/// One line of the journal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct JournalLine {
+    /// Milliseconds since the Unix epoch.
+    pub at_ms: u64,
+    /// What happened.
+    #[serde(rename = "what")]
+    pub event: JournalEvent,
+}
+
+/// Something that happened in a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum JournalEvent {
+    /// The run begins, or goes on after an interruption.
+    Started {
+        /// Version of the run directory's files.
+        format: u32,
+        /// The run.
+        run_id: String,
+    },
+    /// What will be done. Written once, before any measurement.
+    Planned {
+        /// The cells, in the order of the matrix.
+        cells: Vec<PlannedCell>,
+        /// Cells that will not be run, with the reason.
+        skipped: Vec<SkippedCell>,
+        /// Measured repeats per cell.
+        repeats: u32,
+        /// Warm-up repeats per cell.
+        warmup: u32,
+    },
+    /// A runner process said hello.
+    RunnerStarted {
+        /// What it said.
+        hello: Box<Hello>,
+    },
+    /// Weights were loaded.
+    Loaded {
+        /// What was asked for.
+        load: LoadSpec,
+        /// The answer.
+        loaded: Loaded,
+        /// The cells that this load serves.
+        cells: Vec<CellId>,
+    },
+    /// A repeat ended.
+    Repeat {
+        /// Its result.
+        result: Box<RepeatResult>,
+    },
+    /// A cell ended before all its repeats were done.
+    CellEnded {
+        /// The cell.
+        cell: CellId,
+        /// How.
+        end: CellEnd,
+        /// Why, and where.
+        failure: Failure,
+        /// The last lines of the runner's log.
+        log_tail: Vec<String>,
+    },
+    /// The user interrupted the run; it can be resumed.
+    Interrupted,
+    /// Every cell has ended.
+    Finished,
+}
+
+/// A cell of the plan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlannedCell {
+    /// Its id.
+    pub id: CellId,
+    /// Its specification.
+    pub spec: CellSpec,
+    /// The stage-1 cell whose scenes it captions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scenes_from: Option<CellId>,
+}
+
+/// A cell that the plan leaves out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SkippedCell {
+    /// The cell.
+    pub cell: PlannedCell,
+    /// Why.
+    pub reason: String,
+}
+
+/// How a cell ended before its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CellEnd {
+    /// An error, a crash or a broken conversation.
+    Failed,
+    /// It took longer than allowed and was killed.
+    Timeout,
+    /// It ran out of memory.
+    Oom,
+    /// What it needs from another cell is missing.
+    Skipped,
+}
+words!(CellEnd { Failed => "failed", Timeout => "timeout", Oom => "oom", Skipped => "skipped" });

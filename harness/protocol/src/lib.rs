@@ -1,0 +1,46 @@
+//! The one crate on both sides of the process boundary: units, ids, cell specifications, the
+//! commands that `bench` sends to a runner, the events a runner answers with, and the journal
+//! that keeps them.
+//!
+//! Every line on the wire is one JSON object. `PROTOCOL.md` beside this crate shows a whole
+//! conversation; a runner in any language can take part.
+
+mod capabilities;
+mod cell;
+mod command;
+mod event;
+mod failure;
+mod id;
+mod journal;
+mod manifest;
+mod probe;
+mod requested;
+mod scenes;
+mod settings;
+mod weights;
+
+pub use capabilities::{AsrSupport, Capabilities, CaptionerSupport, Refusal, SceneSupport};
+pub use cell::{
+    AsrEngine, AsrSpec, AsrUnit, CaptionSpec, CellKind, CellSpec, Detector, SceneSpec, Stage1Spec, VideoSpec,
+    Work,
+};
+pub use command::{Command, Device, LoadSpec, Models, Pass, RunSpec};
+pub use event::{
+    Event, Finish, Hello, Loaded, Output, Progress, RepeatResult, RunnerInfo, SceneCaption, Span, Stage,
+    Stage1Output,
+};
+pub use failure::{Failure, FailureKind};
+pub use id::{CellId, IdError, ModelId, VideoId};
+pub use journal::{CellEnd, JournalEvent, JournalLine, PlannedCell, SkippedCell};
+pub use manifest::{Environment, FileHash, GitRevision, Manifest};
+pub use probe::{CaptionProbe, EarlyStopping, Probe, SceneProbe, TranscribeProbe};
+pub use requested::{Difference, Settings, differences, value_text, varying};
+pub use scenes::{Scene, SceneList, Segment, TicksRun, TimeBase, Timeline, TimelineError, Transcript};
+pub use settings::{CaptionSettings, Dtype, Family, Quantization};
+pub use weights::Weights;
+
+/// Version of the runner protocol. A runner that says another one in its `hello` is refused.
+pub const PROTOCOL_VERSION: u32 = 1;
+
+/// Version of the run directory's files: manifest, journal, summary.
+pub const RUN_FORMAT_VERSION: u32 = 1;

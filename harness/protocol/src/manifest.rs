@@ -1,0 +1,88 @@
+//! What a run was made from: enough for a stranger to make it again.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::RunnerInfo;
+
+/// `manifest.json` of a run directory.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Version of the run directory's files.
+    pub format: u32,
+    /// The run.
+    pub run_id: String,
+    /// The matrix's name.
+    pub name: String,
+    /// Start, RFC 3339 in UTC.
+    pub started: String,
+    /// End, RFC 3339 in UTC; absent while the run goes on.
+    #[serde(default)]
+    pub finished: Option<String>,
+    /// The command line that started the run.
+    pub command: Vec<String>,
+    /// SHA-256 of the matrix as given.
+    pub matrix_sha256: String,
+    /// The revision `bench` was built from, where known.
+    #[serde(default)]
+    pub git: Option<GitRevision>,
+    /// Version of `bench`.
+    pub bench_version: String,
+    /// The runner.
+    #[serde(default)]
+    pub runner: Option<RunnerInfo>,
+    /// SHA-256 of the binaries, by name.
+    pub binaries: Vec<FileHash>,
+    /// The machine.
+    pub environment: Environment,
+    /// Videos, weight files and tokenizers.
+    pub inputs: Vec<FileHash>,
+}
+
+/// A revision of the source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GitRevision {
+    /// The commit.
+    pub commit: String,
+    /// Whether the work tree had other changes.
+    pub dirty: bool,
+}
+
+/// A file and its hash.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileHash {
+    /// What uses it: a video's id, a model's id, a binary's name.
+    pub used_by: String,
+    /// Where it was.
+    pub path: PathBuf,
+    /// Its size.
+    pub bytes: u64,
+    /// SHA-256, hexadecimal.
+    pub sha256: String,
+}
+
+/// The machine a run was made on.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Environment {
+    /// Processor.
+    pub cpu: String,
+    /// Instruction set extensions that matter here.
+    pub cpu_features: Vec<String>,
+    /// Logical processors.
+    pub cores: u32,
+    /// Frequency governor, where the kernel says.
+    #[serde(default)]
+    pub governor: Option<String>,
+    /// Memory in bytes.
+    pub memory_bytes: u64,
+    /// Operating system and kernel.
+    pub os: String,
+    /// Accelerators.
+    #[serde(default)]
+    pub gpus: Vec<String>,
+    /// Environment variables that change how fast things run, such as `RAYON_NUM_THREADS`.
+    #[serde(default)]
+    pub variables: BTreeMap<String, String>,
+}

@@ -1,0 +1,97 @@
+//! One stage on one input: the way to try a stage, and to check it against references.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::settings::words;
+use crate::{Device, Dtype, Family, Quantization, SceneSpec, Weights};
+
+/// A probe.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "probe", rename_all = "snake_case")]
+pub enum Probe {
+    /// Scenes of a film.
+    Scenes(SceneProbe),
+    /// Speech of a sound file or a film.
+    Transcribe(TranscribeProbe),
+    /// A caption for pictures.
+    Caption(Box<CaptionProbe>),
+}
+
+/// Finds scenes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SceneProbe {
+    /// The film.
+    pub video: PathBuf,
+    /// How.
+    pub scene: SceneSpec,
+}
+
+/// Transcribes speech.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TranscribeProbe {
+    /// A sound file or a film.
+    pub media: PathBuf,
+    /// The model.
+    pub weights: Weights,
+    /// Where to compute.
+    pub device: Device,
+    /// Beams; 1 is greedy.
+    pub num_beams: u32,
+    /// Predict times, and move through long sound by them.
+    pub timestamps: bool,
+    /// Decode again at higher temperatures where the result looks wrong.
+    pub temperature_fallback: bool,
+}
+
+/// Captions pictures.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CaptionProbe {
+    /// The architecture.
+    pub family: Family,
+    /// The model.
+    pub weights: Weights,
+    /// Where to compute.
+    pub device: Device,
+    /// The pictures, in order.
+    pub frames: Vec<PathBuf>,
+    /// What is asked.
+    pub question: String,
+    /// The whole prompt, in place of the family's template.
+    pub prompt: Option<String>,
+    /// Beams; 1 is greedy.
+    pub num_beams: u32,
+    /// New tokens at most.
+    pub max_new_tokens: u32,
+    /// New tokens at least.
+    pub min_new_tokens: u32,
+    /// Exponent of the length a beam's score is divided by.
+    pub length_penalty: f64,
+    /// When beam search ends.
+    pub early_stopping: EarlyStopping,
+    /// Divides (multiplies, where negative) the logits of tokens seen before.
+    pub repetition_penalty: f64,
+    /// Keep keys and values of past tokens.
+    pub use_cache: bool,
+    /// Storage of the weights.
+    pub quantization: Quantization,
+    /// Type of the computation.
+    pub dtype: Dtype,
+    /// Crops of the HD transform.
+    pub num_crops: Option<u32>,
+}
+
+/// When beam search ends, as transformers defines it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EarlyStopping {
+    /// As soon as there are `num_beams` finished candidates.
+    True,
+    /// When no better candidate is likely.
+    False,
+    /// When no better candidate is possible.
+    Never,
+}
+words!(EarlyStopping { True => "true", False => "false", Never => "never" });
