@@ -1,0 +1,153 @@
+//! Holds a value against its shape and notes everything that does not fit.
+
+use std::collections::HashMap;
+
+use crate::node::{Data, Entry, Node};
+use crate::problem::{Place, Problem};
+use crate::shape::{Keys, Presence, Shape};
+use crate::words::offer;
+
+/// Notes everything in `node` that does not fit `shape`; `name` is what a message calls the value.
+pub(crate) fn check(node: &Node, shape: &Shape, name: &str, problems: &mut Vec<Problem>) {
+    match (shape, &node.data) {
+        (Shape::OrNull(_), Data::Null) => {}
+        (Shape::OrNull(shape), _) => check(node, shape, name, problems),
+        (Shape::Map(keys), Data::Map(entries)) => check_map(node, entries, keys, name, problems),
+        (Shape::List { of, least }, Data::List(elements)) => {
+            if elements.len() < *least {
+                problems.push(
+                    Problem::error(format!("{name} is empty")).at(node.place).help("name at least one"),
+                );
+            }
+            for element in elements {
+                check(element, of, &format!("an entry of {name}"), problems);
+            }
+        }
+        (Shape::Axis(shape), Data::List(elements)) => check_axis(node, elements, shape, name, problems),
+        (Shape::Axis(shape), _) => check_scalar(node, shape, name, problems),
+        _ => check_scalar(node, shape, name, problems),
+    }
+}
+
+fn check_map(node: &Node, entries: &[Entry], keys: &Keys, name: &str, problems: &mut Vec<Problem>) {
+    let mut seen: HashMap<&str, Place> = HashMap::new();
+    for Entry { key, value } in entries {
+        let Some(word) = key.text() else {
+            problems.push(
+                Problem::error(format!("a key must be a text, found {key}")).at(key.place).help(offer(
+                    "",
+                    "valid keys here",
+                    &keys.names(),
+                )),
+            );
+            continue;
+        };
+        if let Some(first) = seen.insert(word, key.place) {
+            problems
+                .push(Problem::error(format!("the key `{word}` stands twice")).at(key.place).first(first));
+        }
+        if let Some(known) = keys.get(word) {
+            check(value, &known.shape, &format!("`{word}`"), problems);
+        } else if keys.unavailable.contains(&word) {
+            problems.push(
+                Problem::error(format!("`{word}` is not available in this version"))
+                    .at(key.place)
+                    .help(format!("available here: {}", keys.names().join(", "))),
+            );
+        } else {
+            problems.push(
+                Problem::error(format!("unknown key `{}`", word.escape_debug())).at(key.place).help(offer(
+                    word,
+                    "valid keys here",
+                    &keys.names(),
+                )),
+            );
+        }
+    }
+    for key in keys.known {
+        if key.presence == Presence::Required && !seen.contains_key(key.name) {
+            problems.push(
+                Problem::error(format!("`{}` is missing from {name}", key.name))
+                    .at(node.place)
+                    .help(key.about),
+            );
+        }
+    }
+}
+
+fn check_axis(node: &Node, elements: &[Node], shape: &Shape, name: &str, problems: &mut Vec<Problem>) {
+    if elements.is_empty() {
+        problems.push(
+            Problem::error(format!("the axis {name} is empty"))
+                .at(node.place)
+                .help("give at least one value, or leave the key out for its default"),
+        );
+    }
+    let mut seen: HashMap<String, Place> = HashMap::new();
+    for element in elements {
+        check_scalar(element, shape, name, problems);
+        if matches!(element.data, Data::List(_) | Data::Map(_)) {
+            continue;
+        }
+        // Whole numbers and fractions of the same size are the same value.
+        let value = element.number().map_or_else(|| element.to_string(), |number| number.to_string());
+        if let Some(first) = seen.insert(value, element.place) {
+            problems.push(
+                Problem::error(format!("the axis {name} has {element} twice")).at(element.place).first(first),
+            );
+        }
+    }
+}
+
+fn check_scalar(node: &Node, shape: &Shape, name: &str, problems: &mut Vec<Problem>) {
+    if let (Shape::Word { words, unavailable }, Some(word)) = (shape, node.text()) {
+        check_word(node, word, &words(), unavailable, name, problems);
+    } else if !fits(node, shape) {
+        let problem =
+            Problem::error(format!("{name} must be {}, found {node}", shape.expected())).at(node.place);
+        problems.push(match (shape, &node.data) {
+            (Shape::Text { such_as: None, .. }, Data::Flag(_) | Data::Whole(_) | Data::Number(_)) => {
+                problem.help("put it in quotes")
+            }
+            (_, Data::Null) => problem.help("give a value, or leave the key out"),
+            _ => problem,
+        });
+    }
+}
+
+fn check_word(
+    node: &Node,
+    word: &str,
+    words: &[&str],
+    unavailable: &[&str],
+    name: &str,
+    problems: &mut Vec<Problem>,
+) {
+    if words.contains(&word) {
+        return;
+    }
+    let problem = if unavailable.contains(&word) {
+        Problem::error(format!("{name} cannot be `{word}` in this version"))
+            .help(format!("available: {}", words.join(", ")))
+    } else {
+        Problem::error(format!("{name} cannot be `{}`", word.escape_debug())).help(offer(
+            word,
+            "valid words",
+            words,
+        ))
+    };
+    problems.push(problem.at(node.place));
+}
+
+fn fits(node: &Node, shape: &Shape) -> bool {
+    match (shape, &node.data) {
+        (Shape::Flag, Data::Flag(_)) | (Shape::Text { .. }, Data::Text(_)) => true,
+        (Shape::Count { least, most }, Data::Whole(whole)) => {
+            (i128::from(*least)..=i128::from(*most)).contains(whole)
+        }
+        (Shape::Number { least, most }, _) => {
+            node.number().is_some_and(|number| (*least..=*most).contains(&number))
+        }
+        _ => false,
+    }
+}

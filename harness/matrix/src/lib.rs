@@ -1,0 +1,41 @@
+//! matrix.yaml to validated matrix, cells and plan.
+//!
+//! [`Matrix::load`] reads and validates a file, [`Matrix::expand`] turns it into cells for a runner
+//! of given capabilities, [`with_dependencies`] keeps the cells that `--only` means, and
+//! [`load_spec`] says which of them can share a process. Everything that is wrong with a matrix is
+//! reported at once, each with its line ([`MatrixError`]).
+
+mod check;
+mod combination;
+mod expand;
+mod films;
+mod folders;
+mod grammar;
+mod layout;
+mod load;
+mod matrix;
+mod node;
+mod problem;
+mod read;
+mod run;
+mod runners;
+mod schema;
+mod select;
+mod setting;
+mod shape;
+mod support;
+mod weights;
+mod words;
+
+pub use expand::Expansion;
+pub use films::{CatalogError, catalog, find_film};
+pub use folders::Folders;
+pub use grammar::DEFAULT_QUESTION;
+pub use load::load_spec;
+pub use matrix::{Matrix, Reference, Video};
+pub use problem::{MatrixError, MatrixReport, Place, Problem, Severity};
+pub use run::{Gate, Metric, Order, Run, RunOverrides};
+pub use runners::{RunnerEntry, read_runners};
+pub use schema::schema;
+pub use select::{Selection, SelectionError, with_dependencies};
+pub use weights::{WeightsError, resolve_weights};

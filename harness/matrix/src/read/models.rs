@@ -1,0 +1,107 @@
+//! `models` and `settings`.
+
+use std::collections::HashMap;
+
+use reelbench_protocol::{CaptionSettings, Family, ModelId};
+
+use super::{Reader, located};
+use crate::grammar::{DEFAULT_NUM_CROPS, DEFAULT_QUESTION};
+use crate::matrix::{Axis, Model};
+use crate::node::Node;
+use crate::problem::{Located, Place, Problem};
+use crate::setting::{Setting, SettingName};
+
+impl Reader<'_> {
+    pub(super) fn models(&mut self, root: &Node) -> Vec<Model> {
+        let shared = root.get("settings");
+        let elements = root.get("models").map(Node::list).unwrap_or_default();
+        let mut places: HashMap<&str, Place> = HashMap::new();
+        let mut models = Vec::with_capacity(elements.len());
+        for element in elements {
+            if let Some((id, name)) = element.get("id").and_then(|id| Some((id, id.text()?)))
+                && let Some(first) = places.insert(name, id.place)
+            {
+                let problem = Problem::error(format!("two models have the id `{}`", name.escape_debug()));
+                self.problems.push(problem.at(id.place).first(first).help("give one of them another `id`"));
+            }
+            models.extend(self.model(element, shared));
+        }
+        if let Some(shared) = shared {
+            self.warn_of_idle_settings(shared, root);
+        }
+        models
+    }
+
+    fn model(&mut self, node: &Node, shared: Option<&Node>) -> Option<Model> {
+        let id = node.get("id").and_then(|id| self.parse::<ModelId>(id));
+        let weights = node.get("weights").and_then(|weights| self.weights(weights));
+        let family: Located<Family> = node.get("family").and_then(located)?;
+        let axes = self.axes(family.value, node.get("settings"), shared);
+        let text = |key: &str| node.get(key).and_then(Node::text).map(str::to_owned);
+        Some(Model {
+            id: id?,
+            family,
+            weights: weights?,
+            question: text("question").unwrap_or_else(|| DEFAULT_QUESTION.to_owned()),
+            prompt: text("prompt"),
+            axes,
+        })
+    }
+
+    /// The axes of a model: its own, else those of all models, else the default.
+    fn axes(&mut self, family: Family, own: Option<&Node>, shared: Option<&Node>) -> Vec<Axis<Setting>> {
+        let mut axes = Vec::with_capacity(SettingName::ALL.len());
+        for name in SettingName::ALL {
+            let own = own.and_then(|own| own.get(name.as_str()));
+            if has(family, name) {
+                let shared = shared.and_then(|shared| shared.get(name.as_str()));
+                axes.push(axis(name, own.or(shared)));
+            } else if let Some(own) = own {
+                self.problems.push(cannot_honour(family, name).at(own.place));
+            }
+        }
+        axes
+    }
+
+    fn warn_of_idle_settings(&mut self, shared: &Node, root: &Node) {
+        let Some(models) = root.get("models").map(Node::list) else {
+            let problem = Problem::warning("there are no models for `settings` to apply to");
+            self.problems.push(problem.at(shared.place));
+            return;
+        };
+        let families: Vec<Located<Family>> =
+            models.iter().filter_map(|model| model.get("family").and_then(located)).collect();
+        for name in SettingName::ALL {
+            let anyone = families.iter().any(|family| has(family.value, name));
+            if let (Some(node), false) = (shared.get(name.as_str()), anyone) {
+                let problem = Problem::warning(format!("no model here has `{}`", name.as_str()));
+                self.problems.push(problem.at(node.place));
+            }
+        }
+    }
+}
+
+/// Whether a setting means anything to a family.
+pub(super) fn has(family: Family, name: SettingName) -> bool {
+    name != SettingName::NumCrops || family == Family::Phi3V
+}
+
+/// A setting that a family cannot honour.
+pub(super) fn cannot_honour(family: Family, name: SettingName) -> Problem {
+    Problem::error(format!("{family} cannot honour `{}`", name.as_str())).help(format!(
+        "`{}` is for {} only; remove it here",
+        name.as_str(),
+        Family::Phi3V
+    ))
+}
+
+fn axis(name: SettingName, node: Option<&Node>) -> Axis<Setting> {
+    let value = |node: &Node| Some(Located { value: name.read(node)?, place: Some(node.place) });
+    let axis: Axis<Setting> = node.map(Node::elements).unwrap_or_default().iter().filter_map(value).collect();
+    if axis.is_empty() { vec![Located::default_value(default(name))] } else { axis }
+}
+
+fn default(name: SettingName) -> Setting {
+    // Crops are the one setting without a default for every family.
+    name.of(&CaptionSettings::default()).unwrap_or(Setting::NumCrops(DEFAULT_NUM_CROPS))
+}

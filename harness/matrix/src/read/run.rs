@@ -1,0 +1,69 @@
+//! `run` and `gate`.
+
+use std::time::Duration;
+
+use super::Reader;
+use crate::node::Node;
+use crate::problem::{Place, Problem};
+use crate::run::{Gate, Run};
+use crate::setting::FromNode;
+
+impl Reader<'_> {
+    /// The `run` part, and where it names a device.
+    pub(super) fn run(&mut self, node: Option<&Node>) -> (Run, Option<Place>) {
+        let default = Run::default();
+        let Some(node) = node else { return (default, None) };
+        let device = node.get("device");
+        let run = Run {
+            repeats: value(node, "repeats").unwrap_or(default.repeats),
+            warmup: value(node, "warmup").unwrap_or(default.warmup),
+            timeout: node.get("timeout").and_then(|node| self.duration(node)).unwrap_or(default.timeout),
+            device: device.and_then(|device| self.parse(device)).unwrap_or(default.device),
+            seed: value(node, "seed").unwrap_or(default.seed),
+            order: value(node, "order").unwrap_or(default.order),
+            max_scenes: value(node, "max_scenes"),
+        };
+        (run, device.map(|device| device.place))
+    }
+
+    pub(super) fn gate(&mut self, node: &Node) -> Gate {
+        let default = Gate::default();
+        Gate {
+            metric: value(node, "metric").unwrap_or(default.metric),
+            max_regression: node
+                .get("max_regression")
+                .and_then(|node| self.percentage(node))
+                .unwrap_or(default.max_regression),
+            confidence: value(node, "confidence").unwrap_or(default.confidence),
+        }
+    }
+
+    fn duration(&mut self, node: &Node) -> Option<Duration> {
+        let text = node.text()?;
+        match humantime::parse_duration(text) {
+            Ok(duration) if !duration.is_zero() => Some(duration),
+            _ => {
+                let problem = Problem::error(format!("`{}` is not a time to wait", text.escape_debug()));
+                self.problems
+                    .push(problem.at(node.place).help("write a number and its unit, such as 90s, 30m or 2h"));
+                None
+            }
+        }
+    }
+
+    /// A percentage as a fraction.
+    fn percentage(&mut self, node: &Node) -> Option<f64> {
+        let text = node.text()?;
+        let percent = text.strip_suffix('%').and_then(|number| number.parse::<f64>().ok());
+        let percent = percent.filter(|percent| (0.0..=1000.0).contains(percent));
+        if percent.is_none() {
+            let problem = Problem::error(format!("`{}` is not a percentage", text.escape_debug()));
+            self.problems.push(problem.at(node.place).help("write it as 5%, between 0% and 1000%"));
+        }
+        Some(percent? / 100.0)
+    }
+}
+
+fn value<T: FromNode>(node: &Node, key: &str) -> Option<T> {
+    node.get(key).and_then(T::from_node)
+}

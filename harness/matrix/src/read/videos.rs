@@ -1,0 +1,112 @@
+//! `videos`.
+
+use std::collections::HashMap;
+
+use reelbench_catalog::{Catalog, CatalogEntry};
+use reelbench_protocol::{VideoId, VideoSpec};
+
+use super::Reader;
+use crate::films::{catalog, find_film, how_to_get};
+use crate::matrix::{Reference, Video};
+use crate::node::Node;
+use crate::problem::{Place, Problem};
+use crate::words::offer;
+
+impl Reader<'_> {
+    pub(super) fn videos(&mut self, node: Option<&Node>) -> Vec<Video> {
+        let elements = node.map(Node::list).unwrap_or_default();
+        let mut places: HashMap<VideoId, Place> = HashMap::new();
+        let mut videos = Vec::with_capacity(elements.len());
+        for element in elements {
+            let Some(video) = self.video(element) else { continue };
+            let place =
+                element.get("id").or_else(|| element.get("catalog")).map_or(element.place, |id| id.place);
+            if let Some(first) = places.insert(video.spec.id.clone(), place) {
+                let problem = Problem::error(format!("two videos have the id `{}`", video.spec.id));
+                self.problems.push(problem.at(place).first(first).help("give one of them another `id`"));
+            }
+            videos.push(video);
+        }
+        videos
+    }
+
+    fn video(&mut self, node: &Node) -> Option<Video> {
+        let reference = node.get("reference").map(|node| self.reference(node)).unwrap_or_default();
+        match (node.get("path"), node.get("catalog")) {
+            (Some(path), None) => self.own_film(node, path, reference),
+            (None, Some(name)) => self.catalog_film(node, name, reference),
+            (Some(_), Some(name)) => {
+                let problem = Problem::error("a video has either `path` or `catalog`, not both");
+                self.problems.push(problem.at(name.place));
+                None
+            }
+            (None, None) => {
+                if node.is_map() {
+                    let problem = Problem::error("a video needs `path` or `catalog`").at(node.place);
+                    self.problems
+                        .push(problem.help("`path` is a file, `catalog` a film of datasets/catalog.yaml"));
+                }
+                None
+            }
+        }
+    }
+
+    fn own_film(&mut self, node: &Node, path: &Node, reference: Reference) -> Option<Video> {
+        let id = node.get("id");
+        if id.is_none() {
+            let problem = Problem::error("`id` is missing from a video with a `path`").at(node.place);
+            self.problems.push(problem.help("the results name the film by it"));
+        }
+        let id = id.and_then(|id| self.parse::<VideoId>(id));
+        let hash = node.get("sha256");
+        let sha256 = hash.and_then(|hash| self.parse(hash));
+        let sha256_line = hash.map(|hash| hash.place.line);
+        let path = self.file(path, "video");
+        Some(Video { spec: VideoSpec { id: id?, path: path? }, sha256, sha256_line, reference })
+    }
+
+    fn catalog_film(&mut self, node: &Node, name: &Node, reference: Reference) -> Option<Video> {
+        if let Some(hash) = node.get("sha256") {
+            let problem = Problem::error("`sha256` of a film of the catalog stands in the catalog");
+            self.problems.push(problem.at(hash.place).help("remove it here"));
+        }
+        let catalog =
+            catalog().map_err(|error| self.problems.push(Problem::error(error.to_string()))).ok()?;
+        let film = self.entry(&catalog, name)?;
+        let id = self.parse::<VideoId>(node.get("id").unwrap_or(name));
+        let Some(path) = find_film(film, self.folders) else {
+            let problem = Problem::error(format!(
+                "the film `{}` is not on this machine, and downloading is not available in this version",
+                film.id
+            ));
+            self.problems.push(problem.at(name.place).help(how_to_get(film, self.folders)));
+            return None;
+        };
+        Some(Video {
+            spec: VideoSpec { id: id?, path },
+            sha256: Some(film.sha256.clone()),
+            sha256_line: None,
+            reference,
+        })
+    }
+
+    fn entry<'c>(&mut self, catalog: &'c Catalog, name: &Node) -> Option<&'c CatalogEntry> {
+        let word = name.text()?;
+        let film = catalog.get(word);
+        if film.is_none() {
+            let ids: Vec<&str> = catalog.ids().collect();
+            let problem = Problem::error(format!("the catalog has no film `{}`", word.escape_debug()));
+            self.problems.push(problem.at(name.place).help(offer(word, "films", &ids)));
+        }
+        film
+    }
+
+    fn reference(&mut self, node: &Node) -> Reference {
+        let mut file = |key: &str, what| node.get(key).and_then(|node| self.file(node, what));
+        Reference {
+            transcript: file("transcript", "reference transcript"),
+            scenes: file("scenes", "reference scenes file"),
+            captions: file("captions", "reference captions file"),
+        }
+    }
+}

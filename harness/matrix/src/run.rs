@@ -1,0 +1,124 @@
+//! How a matrix is run and judged.
+
+use std::fmt;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use reelbench_protocol::Device;
+
+/// The `run` part of a matrix.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Run {
+    /// Measured repeats of each cell, at least 1.
+    pub repeats: u32,
+    /// Repeats before them that are no samples.
+    pub warmup: u32,
+    /// Longest time one repeat may take.
+    pub timeout: Duration,
+    /// Where to compute.
+    pub device: Device,
+    /// Seed of the order of repeats.
+    pub seed: u64,
+    /// In which order repeats are run.
+    pub order: Order,
+    /// Caption only the first scenes of each film.
+    pub max_scenes: Option<u32>,
+}
+
+impl Default for Run {
+    fn default() -> Self {
+        Self {
+            repeats: 3,
+            warmup: 1,
+            timeout: Duration::from_mins(30),
+            device: Device::Auto,
+            seed: 0,
+            order: Order::Interleaved,
+            max_scenes: None,
+        }
+    }
+}
+
+/// What the command line says otherwise than the matrix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RunOverrides {
+    /// Measured repeats of each cell.
+    pub repeats: Option<NonZeroU32>,
+    /// Where to compute.
+    pub device: Option<Device>,
+}
+
+/// In which order the repeats of the cells that one process serves are run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Order {
+    /// In rounds over the cells, each round shuffled, so that drift hits all alike.
+    Interleaved,
+    /// All repeats of a cell, then the next cell.
+    Sequential,
+}
+
+/// The `gate` part of a matrix.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Gate {
+    /// What is compared.
+    pub metric: Metric,
+    /// Allowed regression as a fraction: 0.05 is 5 %.
+    pub max_regression: f64,
+    /// Confidence of the interval, between 0.5 and 1.
+    pub confidence: f64,
+}
+
+impl Default for Gate {
+    fn default() -> Self {
+        Self { metric: Metric::Rtf, max_regression: 0.05, confidence: 0.95 }
+    }
+}
+
+/// A figure of `summary.json` that can be gated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Metric {
+    /// Processing seconds per second of video.
+    Rtf,
+    /// Seconds of a repeat.
+    WallS,
+    /// Seconds to the first token.
+    TtftS,
+    /// Decoded tokens per second.
+    TokensPerS,
+    /// Peak memory of the process.
+    PeakRssBytes,
+    /// Peak memory of the device.
+    PeakVramBytes,
+}
+
+macro_rules! words {
+    ($type:ident { $($variant:ident => $word:literal),+ $(,)? }) => {
+        impl $type {
+            /// Every value, in the order of the documentation.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The word in a matrix.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word),+
+                }
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    };
+}
+
+words!(Order { Interleaved => "interleaved", Sequential => "sequential" });
+words!(Metric {
+    Rtf => "rtf",
+    WallS => "wall_s",
+    TtftS => "ttft_s",
+    TokensPerS => "tokens_per_s",
+    PeakRssBytes => "peak_rss_bytes",
+    PeakVramBytes => "peak_vram_bytes",
+});

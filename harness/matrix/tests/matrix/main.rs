@@ -1,0 +1,15 @@
+//! The matrix from its text to its cells.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests may fail a test"
+)]
+
+mod common;
+mod errors;
+mod example;
+mod expand;
+mod hostile;
+mod schema;
+mod words;
