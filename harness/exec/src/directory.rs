@@ -1,0 +1,280 @@
+//! A run's directory: what stands where, and what must not be overwritten.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use reelbench_protocol::{CellId, Manifest, RUN_FORMAT_VERSION};
+
+use crate::hash::hash_bytes;
+use crate::time;
+
+/// A directory that cannot hold a run.
+#[derive(Debug, thiserror::Error)]
+pub enum DirectoryError {
+    /// It is a run already.
+    #[error("{} is a run already: go on with it by --resume {}, or choose another --out", .0.display(), .0.display())]
+    IsRun(PathBuf),
+    /// It holds something else.
+    #[error("{} is not empty and not a run: choose another --out", .0.display())]
+    NotEmpty(PathBuf),
+    /// It is no run.
+    #[error("{} is not a run: it has no manifest.json; if a run was killed before it began, delete it and start again", .0.display())]
+    NotRun(PathBuf),
+    /// Its manifest cannot be read.
+    #[error("{}: not a manifest this version can read ({reason})", path.display())]
+    Manifest {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// It was made from another matrix.
+    #[error(
+        "{} was made from another matrix ({recorded:.12}…, not {given:.12}…): give the matrix it was made from, \
+         which is its matrix.yaml, or start a new run", path.display()
+    )]
+    OtherMatrix {
+        /// The run.
+        path: PathBuf,
+        /// SHA-256 of its matrix.
+        recorded: String,
+        /// SHA-256 of the matrix given.
+        given: String,
+    },
+    /// A file in it cannot be read or written.
+    #[error("cannot {action} {} ({source})", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// The directory of one run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunDirectory {
+    root: PathBuf,
+    run_id: String,
+}
+
+impl RunDirectory {
+    /// Where a run is kept unless told otherwise: `PARENT/NAME-20260102T030405Z`.
+    pub fn default_path(parent: &Path, name: &str, now: SystemTime) -> PathBuf {
+        parent.join(format!("{name}-{}", time::compact_utc(now)))
+    }
+
+    /// Makes a directory for a new run, with the matrix as given. The run's id is the directory's name.
+    /// It counts as a run once [`RunDirectory::write_manifest`] has been called.
+    ///
+    /// # Errors
+    /// When it holds anything already, or cannot be written.
+    pub fn create(root: &Path, matrix: &[u8]) -> Result<Self, DirectoryError> {
+        let directory = Self::at(root)?;
+        let mut entries = fs::read_dir(root).map_err(failed("read", root))?;
+        if root.join(MANIFEST).exists() {
+            return Err(DirectoryError::IsRun(root.to_owned()));
+        }
+        if entries.next().is_some() {
+            return Err(DirectoryError::NotEmpty(root.to_owned()));
+        }
+        directory.write("matrix.yaml", matrix)?;
+        let logs = root.join("logs");
+        fs::create_dir(&logs).map_err(failed("make", &logs))?;
+        Ok(directory)
+    }
+
+    /// Opens a run to go on with it, if it was made from this matrix.
+    ///
+    /// # Errors
+    /// When it is no run, of another format, or made from another matrix.
+    pub fn resume(root: &Path, matrix: &[u8]) -> Result<(Self, Manifest), DirectoryError> {
+        let (directory, manifest) = Self::open(root)?;
+        let given = hash_bytes(matrix);
+        if given != manifest.matrix_sha256 {
+            let recorded = manifest.matrix_sha256;
+            return Err(DirectoryError::OtherMatrix { path: root.to_owned(), recorded, given });
+        }
+        Ok((directory, manifest))
+    }
+
+    /// Opens a run to read it.
+    ///
+    /// # Errors
+    /// When it is no run, or of another format.
+    pub fn open(root: &Path) -> Result<(Self, Manifest), DirectoryError> {
+        let path = root.join(MANIFEST);
+        let text = match fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(DirectoryError::NotRun(root.to_owned()));
+            }
+            Err(source) => return Err(failed("read", &path)(source)),
+        };
+        let unreadable = |reason: String| DirectoryError::Manifest { path: path.clone(), reason };
+        let manifest: Manifest =
+            serde_json::from_slice(&text).map_err(|error| unreadable(error.to_string()))?;
+        if manifest.format != RUN_FORMAT_VERSION {
+            let reason =
+                format!("its format is {}, this version reads {RUN_FORMAT_VERSION}", manifest.format);
+            return Err(unreadable(reason));
+        }
+        Ok((Self { run_id: manifest.run_id.clone(), ..Self::at(root)? }, manifest))
+    }
+
+    fn at(root: &Path) -> Result<Self, DirectoryError> {
+        fs::create_dir_all(root).map_err(failed("make", root))?;
+        // Frames and logs are written by other processes, whose current folder may differ.
+        let root = root.canonicalize().map_err(failed("find", root))?;
+        let run_id =
+            root.file_name().map_or_else(|| "run".to_owned(), |name| name.to_string_lossy().into_owned());
+        Ok(Self { root, run_id })
+    }
+
+    /// The directory, absolute.
+    pub fn path(&self) -> &Path {
+        &self.root
+    }
+
+    /// The run's id.
+    pub fn run_id(&self) -> &str {
+        &self.run_id
+    }
+
+    /// `journal.jsonl`.
+    pub fn journal(&self) -> PathBuf {
+        self.root.join("journal.jsonl")
+    }
+
+    /// Writes `manifest.json`, whole or not at all.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write_manifest(&self, manifest: &Manifest) -> Result<(), DirectoryError> {
+        let path = self.root.join(MANIFEST);
+        let mut text =
+            serde_json::to_vec_pretty(manifest).map_err(|error| failed("write", &path)(error.into()))?;
+        text.push(b'\n');
+        self.write(MANIFEST, &text)
+    }
+
+    /// Writes a file under another name, waits until it is on disk, and renames it.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&self, name: &str, content: &[u8]) -> Result<(), DirectoryError> {
+        let path = self.root.join(name);
+        let temporary = self.root.join(format!(".{name}.part"));
+        let write = || {
+            let mut file = File::create(&temporary)?;
+            file.write_all(content)?;
+            file.sync_all()?;
+            fs::rename(&temporary, &path)?;
+            File::open(&self.root)?.sync_all()
+        };
+        write().map_err(failed("write", &path))
+    }
+
+    /// The log of the next runner process: the first `logs/N.log` that is not there yet.
+    pub(crate) fn next_log(&self) -> Result<PathBuf, DirectoryError> {
+        let logs = self.root.join("logs");
+        fs::create_dir_all(&logs).map_err(failed("make", &logs))?;
+        let count = fs::read_dir(&logs).map_err(failed("read", &logs))?.count();
+        let numbered = (count + 1..).map(|number| logs.join(format!("{number}.log")));
+        numbered
+            .into_iter()
+            .find(|log| !log.exists())
+            .ok_or_else(|| failed("number a log in", &logs)(io::Error::from(io::ErrorKind::AlreadyExists)))
+    }
+
+    /// The folder for a cell's frames, made if need be.
+    pub(crate) fn frames(&self, cell: &CellId) -> Result<PathBuf, DirectoryError> {
+        let folder = self.root.join("frames").join(cell.as_str());
+        fs::create_dir_all(&folder).map_err(failed("make", &folder))?;
+        Ok(folder)
+    }
+}
+
+const MANIFEST: &str = "manifest.json";
+
+fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> DirectoryError {
+    let path = path.to_owned();
+    move |source| DirectoryError::Io { action, path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use reelbench_protocol::Environment;
+
+    use super::*;
+
+    const MATRIX: &[u8] = b"version: 1\n";
+
+    fn manifest(directory: &RunDirectory) -> Manifest {
+        Manifest {
+            format: RUN_FORMAT_VERSION,
+            run_id: directory.run_id().to_owned(),
+            name: "test".to_owned(),
+            started: time::rfc3339(SystemTime::now()),
+            finished: None,
+            command: vec!["bench".to_owned()],
+            matrix_sha256: hash_bytes(MATRIX),
+            git: None,
+            bench_version: "0.1.0".to_owned(),
+            runner: None,
+            binaries: Vec::new(),
+            environment: Environment::default(),
+            inputs: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_new_run_can_be_resumed_with_its_own_matrix_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = RunDirectory::default_path(&folder.path().join("runs"), "seed", SystemTime::UNIX_EPOCH);
+        assert!(root.ends_with("runs/seed-19700101T000000Z"));
+        let directory = RunDirectory::create(&root, MATRIX).unwrap();
+        assert!(matches!(RunDirectory::resume(&root, MATRIX), Err(DirectoryError::NotRun(_))));
+        directory.write_manifest(&manifest(&directory)).unwrap();
+        let (again, read) = RunDirectory::resume(&root, MATRIX).unwrap();
+        assert_eq!((again, read), (directory.clone(), manifest(&directory)));
+        let error = RunDirectory::resume(&root, b"version: 1\n# changed\n").unwrap_err();
+        assert!(matches!(error, DirectoryError::OtherMatrix { .. }), "{error}");
+        assert!(matches!(RunDirectory::create(&root, MATRIX), Err(DirectoryError::IsRun(_))));
+        assert_eq!(fs::read(root.join("matrix.yaml")).unwrap(), MATRIX);
+        let names: Vec<_> = fs::read_dir(&root).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert!(names.iter().all(|name| !name.to_string_lossy().ends_with(".part")), "{names:?}");
+    }
+
+    #[test]
+    fn other_peoples_files_are_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("thesis.tex"), "").unwrap();
+        let error = RunDirectory::create(folder.path(), MATRIX).unwrap_err();
+        assert!(matches!(error, DirectoryError::NotEmpty(_)), "{error}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_manifest_of_another_format_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = RunDirectory::create(folder.path(), MATRIX).unwrap();
+        directory.write_manifest(&Manifest { format: 9, ..manifest(&directory) }).unwrap();
+        let error = RunDirectory::open(folder.path()).unwrap_err();
+        assert!(error.to_string().contains("its format is 9, this version reads 1"), "{error}");
+    }
+
+    #[test]
+    fn logs_are_numbered() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = RunDirectory::create(folder.path(), MATRIX).unwrap();
+        let first = directory.next_log().unwrap();
+        assert!(first.ends_with("logs/1.log"));
+        fs::write(&first, "").unwrap();
+        assert!(directory.next_log().unwrap().ends_with("logs/2.log"));
+    }
+}

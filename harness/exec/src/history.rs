@@ -1,0 +1,120 @@
+//! What has happened in a run so far: a fold over its journal.
+
+use std::collections::{HashMap, HashSet};
+
+use reelbench_protocol::{
+    CellEnd, CellId, Device, Failure, JournalEvent, Output, Pass, PlannedCell, RepeatResult, SceneList,
+    SkippedCell,
+};
+
+/// The state of a run. It changes only through [`History::note`], so a run that goes on after an
+/// interruption and a run that was never interrupted know the same.
+#[derive(Debug, Default)]
+pub(crate) struct History {
+    /// What will be done.
+    pub(crate) planned: Option<Planned>,
+    /// Whether every cell has ended.
+    pub(crate) finished: bool,
+    /// The device of the first load.
+    pub(crate) device: Option<Device>,
+    measured: HashSet<(CellId, u32)>,
+    ended: HashMap<CellId, (CellEnd, Failure)>,
+    scenes: HashMap<CellId, SceneList>,
+    stage1_failures: HashMap<CellId, Failure>,
+}
+
+/// What a journal's plan says.
+#[derive(Debug, Clone)]
+pub(crate) struct Planned {
+    /// The cells, in the order of the matrix.
+    pub(crate) cells: Vec<PlannedCell>,
+    /// Cells that are left out.
+    pub(crate) skipped: Vec<SkippedCell>,
+    /// Measured repeats per cell.
+    pub(crate) repeats: u32,
+    /// Warm-up repeats per cell.
+    pub(crate) warmup: u32,
+}
+
+impl History {
+    /// The state after these events.
+    pub(crate) fn of<'a>(events: impl IntoIterator<Item = &'a JournalEvent>) -> Self {
+        let mut history = Self::default();
+        for event in events {
+            history.note(event);
+        }
+        history
+    }
+
+    /// Takes the next event in.
+    pub(crate) fn note(&mut self, event: &JournalEvent) {
+        match event {
+            JournalEvent::Planned { cells, skipped, repeats, warmup } => {
+                let (repeats, warmup) = (*repeats, *warmup);
+                self.planned =
+                    Some(Planned { cells: cells.clone(), skipped: skipped.clone(), repeats, warmup });
+            }
+            JournalEvent::Loaded { load, .. } => {
+                self.device.get_or_insert(load.device);
+            }
+            JournalEvent::Repeat { result } => self.note_repeat(result),
+            JournalEvent::CellEnded { cell, end, failure, .. } => {
+                self.ended.insert(cell.clone(), (*end, failure.clone()));
+            }
+            JournalEvent::Finished => self.finished = true,
+            JournalEvent::Started { .. } | JournalEvent::RunnerStarted { .. } | JournalEvent::Interrupted => {
+            }
+        }
+    }
+
+    fn note_repeat(&mut self, result: &RepeatResult) {
+        if result.pass == Pass::Measured {
+            self.measured.insert((result.cell.clone(), result.repeat));
+        }
+        let Output::Stage1(output) = &result.output else { return };
+        // The first scenes stand: every captioning cell gets the same, whenever it runs.
+        if let (Some(scenes), false) = (&output.scenes, self.scenes.contains_key(&result.cell)) {
+            self.scenes.insert(result.cell.clone(), scenes.clone());
+        }
+        if let Some(failure) = output.failures.first() {
+            self.stage1_failures.entry(result.cell.clone()).or_insert_with(|| failure.clone());
+        }
+    }
+
+    /// Whether a measured repeat is done.
+    pub(crate) fn is_measured(&self, cell: &CellId, repeat: u32) -> bool {
+        self.measured.contains(&(cell.clone(), repeat))
+    }
+
+    /// How a cell ended before its time, and why.
+    pub(crate) fn ended(&self, cell: &CellId) -> Option<&(CellEnd, Failure)> {
+        self.ended.get(cell)
+    }
+
+    /// Whether there is nothing more to do for a cell.
+    pub(crate) fn is_settled(&self, cell: &CellId, repeats: u32) -> bool {
+        self.ended.contains_key(cell) || (0..repeats).all(|repeat| self.is_measured(cell, repeat))
+    }
+
+    /// The scenes that a stage-1 cell found.
+    ///
+    /// # Errors
+    /// In words, why it found none.
+    pub(crate) fn scenes(&self, stage1: &CellId) -> Result<&SceneList, String> {
+        self.scenes.get(stage1).ok_or_else(|| {
+            if let Some((end, failure)) = self.ended.get(stage1) {
+                format!("it ended {end}: {failure}")
+            } else if let Some(failure) = self.stage1_failures.get(stage1) {
+                failure.to_string()
+            } else if let Some(skipped) = self.left_out(stage1) {
+                format!("it was left out: {}", skipped.reason)
+            } else {
+                "it gave no scenes and no reason".to_owned()
+            }
+        })
+    }
+
+    fn left_out(&self, cell: &CellId) -> Option<&SkippedCell> {
+        self.planned.as_ref()?.skipped.iter().find(|skipped| skipped.cell.id == *cell)
+    }
+}

@@ -1,0 +1,38 @@
+//! Runs a plan: runner processes, order, timeouts, the journal, and going on after an interruption.
+//!
+//! Three questions are kept apart. *When* a repeat is run is [`schedule`]'s, *how* is
+//! [`RunnerProcess`]'s, and *what came of it* is written to the [`Journal`] alone: the state of a run
+//! is a fold over its journal, so a run that goes on knows exactly what a run that never stopped knows.
+
+mod answer;
+mod death;
+mod directory;
+mod environment;
+mod hash;
+mod history;
+mod inputs;
+mod journal;
+mod log;
+mod mailbox;
+mod run;
+mod runner;
+pub mod schedule;
+mod session;
+mod sink;
+mod stop;
+mod time;
+
+pub use answer::Unusable;
+pub use death::Death;
+pub use directory::{DirectoryError, RunDirectory};
+pub use environment::environment;
+pub use hash::{HashError, hash_bytes, hash_file};
+pub use inputs::{ExpectedHash, Inputs, weight_files};
+pub use journal::{Journal, JournalError, read_journal};
+pub use mailbox::Garbage;
+pub use reelbench_matrix::Order;
+pub use run::{ExecError, RunEnd, RunPlan, execute};
+pub use runner::{RunnerCommand, RunnerError, RunnerLog, RunnerProcess};
+pub use sink::{Counts, RunEvent, Sink};
+pub use stop::StopFlag;
+pub use time::{compact_utc, rfc3339};

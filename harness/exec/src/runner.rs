@@ -1,0 +1,341 @@
+//! One runner process: how it is started, spoken to, waited for and ended.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use reelbench_protocol::{Command, Event, Hello, PROTOCOL_VERSION};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+
+use crate::mailbox::{Garbage, Message, read_lines};
+use crate::{Death, StopFlag};
+
+/// How long a runner may take to say hello.
+const HELLO_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a process may stay behind after its output closed, or its output after the process.
+const PARTING: Duration = Duration::from_secs(10);
+
+/// How to start a runner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunnerCommand {
+    /// Its name in `runners.yaml`.
+    pub name: String,
+    /// The program; without a slash it is looked up in `PATH`.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub args: Vec<String>,
+}
+
+/// Where a runner's standard error goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RunnerLog {
+    /// To the end of this file.
+    File(PathBuf),
+    /// To our own standard error.
+    Inherited,
+}
+
+/// A conversation with a runner that came to an end.
+#[derive(Debug, thiserror::Error)]
+pub enum RunnerError {
+    /// The program does not start.
+    #[error("runner `{name}` does not start: {} ({source}); check its entry in runners.yaml or --runner", program.display())]
+    Spawn {
+        /// The runner.
+        name: String,
+        /// Its program.
+        program: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Its log cannot be written.
+    #[error("cannot write the runner's log {} ({source})", path.display())]
+    Log {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It speaks another version of the protocol.
+    #[error(
+        "runner `{name}` speaks protocol version {theirs} and bench speaks {PROTOCOL_VERSION}: \
+         build both from the same revision, or use the bench that the runner was made for"
+    )]
+    OtherProtocol {
+        /// The runner.
+        name: String,
+        /// Its version.
+        theirs: u32,
+    },
+    /// It said something that is not in the protocol.
+    #[error("the runner's answer is not usable: {0}")]
+    Garbage(Garbage),
+    /// A command cannot be written as JSON.
+    #[error("a command for the runner cannot be written as JSON ({0}); is a path not UTF-8?")]
+    Unspeakable(serde_json::Error),
+    /// No answer before the deadline.
+    #[error("the runner did not answer in time")]
+    TimedOut,
+    /// The user asked to stop.
+    #[error("stopped by request")]
+    Stopped,
+    /// The process ended by itself.
+    #[error("{0}")]
+    Ended(Death),
+}
+
+/// A running runner.
+///
+/// It has a process group of its own, and the whole group is killed with it, so that nothing it
+/// started stays behind. Should `bench` itself be killed, the runner's standard input ends: a runner
+/// exits then, once it is done with the command at hand (`reelbench-kit` does).
+///
+/// Three threads wait in the kernel for it: for its output, for room in its input, and for its end. The
+/// harness sleeps on one channel, so it uses no processor time while a repeat is measured.
+#[derive(Debug)]
+pub struct RunnerProcess {
+    name: String,
+    child: Child,
+    group: Pid,
+    commands: Sender<Vec<u8>>,
+    inbox: Receiver<Message>,
+    doorbell: Sender<Message>,
+    stop: StopFlag,
+    exit_watch: Option<JoinHandle<()>>,
+    /// Which of its two ends have been seen, and until when the other one is waited for.
+    parting: Option<Parting>,
+    torn: Option<Garbage>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Parting {
+    first: FirstSign,
+    until: Instant,
+}
+
+/// A process's end shows in two ways, in either order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum FirstSign {
+    OutputClosed,
+    Exited,
+}
+
+impl RunnerProcess {
+    /// Starts a runner and waits for its hello.
+    ///
+    /// # Errors
+    /// When it does not start, says no hello of our version within 30 seconds, or `stop` is requested.
+    pub fn start(
+        command: &RunnerCommand,
+        log: &RunnerLog,
+        stop: &StopFlag,
+    ) -> Result<(Self, Hello), RunnerError> {
+        let child = std::process::Command::new(&command.program)
+            .args(&command.args)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(log.open()?)
+            .process_group(0)
+            .spawn()
+            .map_err(|source| RunnerError::Spawn {
+                name: command.name.clone(),
+                program: command.program.clone(),
+                source,
+            })?;
+        let mut process = Self::watch(command.name.clone(), child, stop);
+        let hello = process.hello()?;
+        Ok((process, hello))
+    }
+
+    /// Starts the threads that wait for a fresh child.
+    fn watch(name: String, mut child: Child, stop: &StopFlag) -> Self {
+        let group = Pid::from_child(&child);
+        let (sender, inbox) = mpsc::channel();
+        if let Some(output) = child.stdout.take() {
+            let sender = sender.clone();
+            thread::spawn(move || read_lines(output, &sender));
+        }
+        let exited = sender.clone();
+        let exit_watch = thread::spawn(move || {
+            wait_unreaped(group);
+            // Nobody listens when we ended it ourselves.
+            let _ = exited.send(Message::Exited);
+        });
+        let (commands, lines) = mpsc::channel::<Vec<u8>>();
+        if let Some(mut input) = child.stdin.take() {
+            // A runner that does not read must not keep us from seeing its timeout. One that has
+            // gone away shows by its end.
+            thread::spawn(move || lines.iter().try_for_each(|line| input.write_all(&line)));
+        }
+        Self {
+            name,
+            child,
+            group,
+            commands,
+            inbox,
+            doorbell: sender,
+            stop: stop.clone(),
+            exit_watch: Some(exit_watch),
+            parting: None,
+            torn: None,
+        }
+    }
+
+    fn hello(&mut self) -> Result<Hello, RunnerError> {
+        let other = |name: &str, theirs| RunnerError::OtherProtocol { name: name.to_owned(), theirs };
+        match self.wait_event(Instant::now() + HELLO_TIMEOUT) {
+            Ok(Event::Hello(hello)) if hello.protocol == PROTOCOL_VERSION => Ok(*hello),
+            Ok(Event::Hello(hello)) => Err(other(&self.name, hello.protocol)),
+            Ok(event) => Err(RunnerError::unexpected(&event, "hello")),
+            // Another version's hello need not have the shape of ours.
+            Err(RunnerError::Garbage(Garbage { protocol: Some(theirs), .. }))
+                if theirs != PROTOCOL_VERSION =>
+            {
+                Err(other(&self.name, theirs))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The id of the process, which is also that of its group.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends a command. A runner that cannot be reached shows when its answer is waited for.
+    ///
+    /// # Errors
+    /// When the command cannot be written as JSON.
+    pub fn send(&self, command: &Command) -> Result<(), RunnerError> {
+        let mut line = serde_json::to_vec(command).map_err(RunnerError::Unspeakable)?;
+        line.push(b'\n');
+        let _ = self.commands.send(line);
+        Ok(())
+    }
+
+    /// Waits for the next event until `deadline`. After an error, drop the process.
+    ///
+    /// # Errors
+    /// When none comes: garbage, the deadline, the runner's end, or a request to stop.
+    pub fn wait_event(&mut self, deadline: Instant) -> Result<Event, RunnerError> {
+        let doorbell = self.doorbell.clone();
+        self.stop.on_request(move || {
+            // A process that is gone has no one to wake.
+            let _ = doorbell.send(Message::Stop);
+        });
+        loop {
+            let until = self.parting.map_or(deadline, |parting| parting.until);
+            let message = self.inbox.recv_timeout(until.saturating_duration_since(Instant::now()));
+            match (message, self.parting) {
+                (Ok(Message::Event(event)), _) => return Ok(*event),
+                (Ok(Message::Garbage(garbage)), _) => return Err(RunnerError::Garbage(garbage)),
+                (Ok(Message::Stop), _) => return Err(RunnerError::Stopped),
+                (Ok(Message::Torn(line)), _) => self.torn = Some(line),
+                (Ok(Message::OutputClosed), None) => self.part(FirstSign::OutputClosed),
+                (Ok(Message::Exited), None) => {
+                    // What it started may hold its output open.
+                    self.kill_group();
+                    self.part(FirstSign::Exited);
+                }
+                (Ok(Message::OutputClosed | Message::Exited), Some(_)) => {
+                    return Err(self.ended(FirstSign::Exited));
+                }
+                (Err(_), Some(parting)) => return Err(self.ended(parting.first)),
+                (Err(_), None) => return Err(RunnerError::TimedOut),
+            }
+        }
+    }
+
+    fn part(&mut self, first: FirstSign) {
+        self.parting = Some(Parting { first, until: Instant::now() + PARTING });
+    }
+
+    /// Reaps the process and says how it ended.
+    fn ended(&mut self, seen: FirstSign) -> RunnerError {
+        let status = self.end();
+        let death = match (seen, status) {
+            (FirstSign::Exited, Some(status)) => Death::of(status),
+            (FirstSign::OutputClosed, _) | (_, None) => Death::ClosedOutput,
+        };
+        match self.torn.take() {
+            Some(torn) if death == Death::Exit(0) => RunnerError::Garbage(torn),
+            _ => RunnerError::Ended(death),
+        }
+    }
+
+    /// Ends the runner in good order, or by force after `patience`.
+    pub fn shutdown(mut self, patience: Duration) {
+        if self.send(&Command::Shutdown).is_ok() {
+            let deadline = Instant::now() + patience;
+            while self.wait_event(deadline).is_ok() {}
+        }
+        // Dropping kills what is left.
+    }
+
+    /// Kills the whole group and reaps the process.
+    fn end(&mut self) -> Option<std::process::ExitStatus> {
+        if let Some(exit_watch) = self.exit_watch.take() {
+            self.kill_group();
+            // Only after this may the process be reaped: until then its id has to stay its own.
+            let _ = exit_watch.join();
+        }
+        self.child.wait().ok()
+    }
+
+    fn kill_group(&self) {
+        // It fails only when nobody is left.
+        let _ = kill_process_group(self.group, Signal::KILL);
+    }
+}
+
+impl Drop for RunnerProcess {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+impl RunnerError {
+    /// An event that is no answer to what was asked; `expected` is the name of the event that would be.
+    pub fn unexpected(event: &Event, expected: &str) -> Self {
+        let beginning = match event {
+            Event::Hello(_) => "hello",
+            Event::Progress(_) => "progress",
+            Event::Loaded(_) => "loaded",
+            Event::Repeat(_) => "repeat",
+            Event::Probed { .. } => "probed",
+            Event::Failed(_) => "failed",
+        };
+        Self::Garbage(Garbage {
+            beginning: format!("{{\"event\":\"{beginning}\""),
+            reason: format!("`{expected}` was expected"),
+            protocol: None,
+        })
+    }
+}
+
+impl RunnerLog {
+    fn open(&self) -> Result<Stdio, RunnerError> {
+        match self {
+            Self::Inherited => Ok(Stdio::inherit()),
+            Self::File(path) => open_log(path)
+                .map(Stdio::from)
+                .map_err(|source| RunnerError::Log { path: path.clone(), source }),
+        }
+    }
+}
+
+fn open_log(path: &Path) -> io::Result<File> {
+    OpenOptions::new().create(true).append(true).open(path)
+}
+
+/// Waits for a child's end and leaves it to be reaped.
+fn wait_unreaped(pid: Pid) {
+    let ended = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+    while matches!(waitid(WaitId::Pid(pid), ended), Err(rustix::io::Errno::INTR)) {}
+}

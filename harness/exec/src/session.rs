@@ -1,0 +1,200 @@
+//! A runner process that serves one group of cells: commands in, answers or endings out.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use reelbench_protocol::{
+    CellEnd, CellKind, Command, Device, Event, Failure, FailureKind, Hello, LoadSpec, Loaded, Progress,
+    RepeatResult, RunSpec, differences,
+};
+
+use crate::{RunnerCommand, RunnerError, RunnerLog, RunnerProcess, StopFlag, answer, log, time};
+
+/// The deadline of a timeout that the clock cannot count.
+const FAR_AWAY: Duration = Duration::from_hours(10 * 365 * 24);
+
+/// How a command's cells end when it does not succeed.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Ending {
+    pub(crate) end: CellEnd,
+    pub(crate) failure: Failure,
+    pub(crate) log_tail: Vec<String>,
+}
+
+/// Why a command gave no result.
+#[derive(Debug)]
+pub(crate) enum Trouble {
+    /// It failed; the process can be used further.
+    Refused(Ending),
+    /// The process cannot be used further.
+    Lost(Ending),
+    /// The user wants to stop.
+    Stopped,
+    /// No runner can be started, now or later.
+    NoRunner(RunnerError),
+}
+
+/// A process with its log.
+#[derive(Debug)]
+pub(crate) struct Session {
+    process: RunnerProcess,
+    log: PathBuf,
+}
+
+/// An error with how far the command had come.
+struct Broken {
+    error: RunnerError,
+    progress: Option<Progress>,
+}
+
+impl Session {
+    /// Starts a process.
+    pub(crate) fn start(
+        command: &RunnerCommand,
+        log: PathBuf,
+        stop: &StopFlag,
+    ) -> Result<(Self, Hello), Trouble> {
+        match RunnerProcess::start(command, &RunnerLog::File(log.clone()), stop) {
+            Ok((process, hello)) => Ok((Self { process, log }, hello)),
+            Err(
+                error @ (RunnerError::Spawn { .. }
+                | RunnerError::Log { .. }
+                | RunnerError::OtherProtocol { .. }),
+            ) => Err(Trouble::NoRunner(error)),
+            Err(RunnerError::TimedOut) => {
+                let message = "the runner said no hello within 30 s of its start";
+                let failure = Failure::new(FailureKind::Internal, message);
+                Err(Trouble::Lost(Ending { end: CellEnd::Failed, failure, log_tail: log::tail(&log) }))
+            }
+            Err(error) => Err(lost(&log, error, None, Duration::ZERO)),
+        }
+    }
+
+    /// Has weights loaded.
+    pub(crate) fn load(&mut self, load: &LoadSpec, timeout: Duration) -> Result<Loaded, Trouble> {
+        match self.ask(&Command::Load(load.clone()), timeout, &mut |_| {}) {
+            Ok(Event::Loaded(loaded)) => Ok(loaded),
+            Ok(Event::Failed(failure)) => Err(Trouble::Refused(self.refusal(failure))),
+            Ok(event) => Err(self.lost(RunnerError::unexpected(&event, "loaded"), None, timeout)),
+            Err(Broken { error, .. }) => Err(self.lost(error, None, timeout)),
+        }
+    }
+
+    /// Has one repeat run, and believes nothing about it that cannot be.
+    pub(crate) fn repeat(
+        &mut self,
+        run: &RunSpec,
+        device: Device,
+        timeout: Duration,
+        on_progress: &mut dyn FnMut(Progress),
+    ) -> Result<Box<RepeatResult>, Trouble> {
+        match self.ask(&Command::Run(Box::new(run.clone())), timeout, on_progress) {
+            Ok(Event::Repeat(result)) => self.believe(run, device, result),
+            Ok(Event::Failed(failure)) => Err(Trouble::Refused(self.refusal(failure))),
+            Ok(event) => Err(self.lost(RunnerError::unexpected(&event, "repeat"), None, timeout)),
+            Err(Broken { error, progress }) => {
+                let place = progress.map(|progress| (progress, run.spec.kind()));
+                Err(self.lost(error, place, timeout))
+            }
+        }
+    }
+
+    /// Ends the process in good order.
+    pub(crate) fn shutdown(self) {
+        /// What freeing the memory of a large model may take.
+        const PATIENCE: Duration = Duration::from_secs(10);
+        self.process.shutdown(PATIENCE);
+    }
+
+    fn ask(
+        &mut self,
+        command: &Command,
+        timeout: Duration,
+        on_progress: &mut dyn FnMut(Progress),
+    ) -> Result<Event, Broken> {
+        let now = Instant::now();
+        let deadline = now.checked_add(timeout).unwrap_or(now + FAR_AWAY);
+        let mut latest = None;
+        let mut converse = || {
+            self.process.send(command)?;
+            loop {
+                match self.process.wait_event(deadline)? {
+                    // A runner that talks all the time is late all the same.
+                    Event::Progress(_) if Instant::now() >= deadline => return Err(RunnerError::TimedOut),
+                    Event::Progress(progress) => {
+                        latest = Some(progress);
+                        on_progress(progress);
+                    }
+                    event => return Ok(event),
+                }
+            }
+        };
+        let answer = converse();
+        answer.map_err(|error| Broken { error, progress: latest })
+    }
+
+    fn believe(
+        &self,
+        run: &RunSpec,
+        device: Device,
+        result: Box<RepeatResult>,
+    ) -> Result<Box<RepeatResult>, Trouble> {
+        if let Err(unusable) = answer::check(run, &result) {
+            let message = format!("the runner's answer is not usable: {unusable}");
+            return Err(Trouble::Lost(self.failed(Failure::new(FailureKind::Internal, message))));
+        }
+        let mut requested = run.spec.requested();
+        // `auto` is the runner's choice, and not every runner has one to report.
+        if device != Device::Auto && result.effective.contains_key("device") {
+            requested.insert("device".to_owned(), device.to_string().into());
+        }
+        let differences = differences(&requested, &result.effective);
+        if !differences.is_empty() {
+            let differences: Vec<_> = differences.iter().map(ToString::to_string).collect();
+            let message = format!("the runner did not do as asked: {}", differences.join("; "));
+            return Err(Trouble::Refused(self.failed(Failure::new(FailureKind::Unsupported, message))));
+        }
+        Ok(result)
+    }
+
+    fn refusal(&self, failure: Failure) -> Ending {
+        let end = if failure.kind == FailureKind::Memory { CellEnd::Oom } else { CellEnd::Failed };
+        Ending { end, ..self.failed(failure) }
+    }
+
+    fn failed(&self, failure: Failure) -> Ending {
+        Ending { end: CellEnd::Failed, failure, log_tail: log::tail(&self.log) }
+    }
+
+    fn lost(&self, error: RunnerError, place: Option<(Progress, CellKind)>, timeout: Duration) -> Trouble {
+        lost(&self.log, error, place, timeout)
+    }
+}
+
+/// The end of a process as the end of a cell.
+fn lost(
+    log: &std::path::Path,
+    error: RunnerError,
+    place: Option<(Progress, CellKind)>,
+    timeout: Duration,
+) -> Trouble {
+    let log_tail = log::tail(log);
+    let (end, kind, message) = match error {
+        RunnerError::Stopped => return Trouble::Stopped,
+        RunnerError::TimedOut => {
+            let allowed = time::duration(timeout);
+            let message = format!("no answer within {allowed}; run.timeout in the matrix allows more");
+            (CellEnd::Timeout, FailureKind::Internal, message)
+        }
+        RunnerError::Ended(death) if death.is_out_of_memory(&log_tail) => {
+            (CellEnd::Oom, FailureKind::Memory, death.to_string())
+        }
+        error => (CellEnd::Failed, FailureKind::Internal, error.to_string()),
+    };
+    let stage = place.map(|(progress, _)| progress.stage);
+    // Captioning counts scenes: with `done` of them behind it, it was at the next.
+    let scene = place.and_then(|(progress, kind)| {
+        (kind == CellKind::Caption && progress.done < progress.total).then_some(progress.done)
+    });
+    Trouble::Lost(Ending { end, failure: Failure { kind, stage, scene, message }, log_tail })
+}

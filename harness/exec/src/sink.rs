@@ -1,0 +1,109 @@
+//! What a run tells those who watch it.
+
+use reelbench_protocol::{
+    CellEnd, CellId, Failure, LoadSpec, Loaded, Pass, PlannedCell, Progress, RepeatResult,
+};
+
+/// Something that happened in a run. Everything in it that lasts is also in the journal.
+#[derive(Debug, Clone, Copy)]
+pub enum RunEvent<'a> {
+    /// The run begins or goes on.
+    Started {
+        /// Cells still to be settled.
+        cells: usize,
+        /// Measured repeats still to be done.
+        repeats: usize,
+    },
+    /// A process is started and loads weights.
+    Loading {
+        /// What it loads.
+        load: &'a LoadSpec,
+        /// How many cells it will serve.
+        cells: usize,
+    },
+    /// Weights are ready.
+    Loaded {
+        /// What was asked for.
+        load: &'a LoadSpec,
+        /// The answer.
+        loaded: &'a Loaded,
+    },
+    /// A repeat begins.
+    RepeatStarted {
+        /// Its cell.
+        cell: &'a PlannedCell,
+        /// Warm-up or sample.
+        pass: Pass,
+        /// Counted from 0 within the pass.
+        repeat: u32,
+    },
+    /// A repeat goes on.
+    Progress {
+        /// Its cell.
+        cell: &'a PlannedCell,
+        /// How far it has come.
+        progress: Progress,
+    },
+    /// A repeat ended well.
+    RepeatFinished {
+        /// Its cell.
+        cell: &'a PlannedCell,
+        /// Its result.
+        result: &'a RepeatResult,
+    },
+    /// A cell ended before all its repeats were done.
+    CellEnded {
+        /// The cell.
+        cell: &'a CellId,
+        /// How.
+        end: CellEnd,
+        /// Why, and where.
+        failure: &'a Failure,
+    },
+    /// The user interrupted the run.
+    Interrupted,
+    /// Every cell has ended.
+    Finished {
+        /// How.
+        counts: Counts,
+    },
+}
+
+/// How the cells of a run ended. A cell whose repeats are all done is complete; whether its outputs
+/// agree is for the summary to judge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// All repeats done.
+    pub complete: usize,
+    /// Ended by an error.
+    pub failed: usize,
+    /// Ended by the timeout.
+    pub timeout: usize,
+    /// Ended for want of memory.
+    pub oom: usize,
+    /// Left out by the plan, or for want of another cell's result.
+    pub skipped: usize,
+}
+
+impl Counts {
+    /// Counts a cell that ended before its time.
+    pub(crate) fn add(&mut self, end: CellEnd) {
+        match end {
+            CellEnd::Failed => self.failed += 1,
+            CellEnd::Timeout => self.timeout += 1,
+            CellEnd::Oom => self.oom += 1,
+            CellEnd::Skipped => self.skipped += 1,
+        }
+    }
+}
+
+/// Someone who watches a run. It is told on the thread that drives the run, between two waits.
+pub trait Sink {
+    /// Takes an event.
+    fn event(&mut self, event: RunEvent<'_>);
+}
+
+/// Watches nothing.
+impl Sink for () {
+    fn event(&mut self, _: RunEvent<'_>) {}
+}

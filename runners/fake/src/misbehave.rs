@@ -1,0 +1,117 @@
+//! Ways of going wrong that a well-made runner has no words for.
+
+use std::io::{self, Write};
+use std::process::{Command, exit};
+use std::thread;
+use std::time::Duration;
+
+use reelbench_protocol::{CellId, Event, Output, Progress, RepeatResult, RunSpec, Stage};
+use rustix::process::{Signal, getpid, kill_process};
+
+use crate::made_up;
+use crate::script::{Behaviour, Greeting};
+
+/// Goes wrong before the first word, where the script says so.
+pub(crate) fn before_hello(greeting: Greeting) {
+    match greeting {
+        Greeting::Good | Greeting::OldProtocol => {}
+        Greeting::NewProtocol => {
+            say("{\"event\":\"hello\",\"protocol\":99,\"name\":\"a runner of the future\"}\n");
+        }
+        Greeting::Garbage => say("Loading checkpoint shards: 100%\n"),
+        Greeting::Exit => exit(1),
+    }
+}
+
+/// Goes wrong in the middle of a repeat, if the behaviour is to. It comes back where a good answer may follow.
+pub(crate) fn in_repeat(behaviour: Behaviour, run: &RunSpec) {
+    match behaviour {
+        Behaviour::Crash => std::process::abort(),
+        Behaviour::Exit { code } => exit(i32::from(code)),
+        Behaviour::Kill => end_by(Signal::KILL),
+        Behaviour::Segfault => end_by(Signal::SEGV),
+        Behaviour::Hang => hang(),
+        Behaviour::HangWithChild => {
+            start_child();
+            hang();
+        }
+        Behaviour::CrashWithChild => {
+            start_child();
+            std::process::abort();
+        }
+        Behaviour::Chatter => loop {
+            progress(1, 2);
+        },
+        Behaviour::Garbage => say("Segment 1 of 3 done\n"),
+        Behaviour::NotText => say_bytes(b"\xff\xfe\xfd\n"),
+        Behaviour::UnknownEvent => say("{\"event\":\"mood\",\"good\":true}\n"),
+        Behaviour::HalfLine => {
+            say("{\"event\":\"repeat\",\"cell\":\"0123");
+            exit(0);
+        }
+        Behaviour::OtherCell => say_event(&Event::Repeat(Box::new(answer_for_another_cell(run)))),
+        _ => {}
+    }
+}
+
+/// Tells at once how far the repeat has come, where the kit would wait for its second to pass.
+pub(crate) fn progress(done: u32, total: u32) {
+    say_event(&Event::Progress(Progress { stage: Stage::Decode, done, total }));
+}
+
+/// Waits until killed.
+pub(crate) fn hang() -> ! {
+    loop {
+        thread::sleep(Duration::from_hours(1));
+    }
+}
+
+fn answer_for_another_cell(run: &RunSpec) -> RepeatResult {
+    let mut spec = run.spec.clone();
+    spec.video.id = format!("not-{}", spec.video.id).parse().unwrap_or(spec.video.id);
+    RepeatResult {
+        cell: CellId::of(&spec),
+        repeat: run.repeat,
+        pass: run.pass,
+        media_s: made_up::media_s(),
+        wall_ns: 1,
+        spans: Vec::new(),
+        output: Output::Caption { scenes: Vec::new() },
+        effective: made_up::effective(run),
+        peak_rss_bytes: None,
+        peak_vram_bytes: None,
+    }
+}
+
+/// A child that holds our output open. Its id goes to the log, for those who look whether it is gone.
+fn start_child() {
+    if let Ok(child) = Command::new("sleep").arg("3600").spawn() {
+        let _ = writeln!(io::stderr(), "child {}", child.id());
+    }
+}
+
+fn end_by(signal: Signal) -> ! {
+    // The first SIGSEGV only takes away the handler with which Rust looks for stack overflows.
+    for _ in 0..2 {
+        let _ = kill_process(getpid(), signal);
+    }
+    hang()
+}
+
+fn say_event(event: &Event) {
+    if let Ok(mut line) = serde_json::to_vec(event) {
+        line.push(b'\n');
+        say_bytes(&line);
+    }
+}
+
+fn say(text: &str) {
+    say_bytes(text.as_bytes());
+}
+
+fn say_bytes(bytes: &[u8]) {
+    let mut output = io::stdout();
+    if output.write_all(bytes).and_then(|()| output.flush()).is_err() {
+        exit(1);
+    }
+}

@@ -1,0 +1,242 @@
+//! The runner itself: made-up results, and what the script has in store.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::thread;
+use std::time::Duration;
+
+use reelbench_kit::{Repeat, Runner, Stopwatch};
+use reelbench_protocol::{
+    AsrEngine, AsrSupport, AsrUnit, Capabilities, CaptionSpec, CaptionerSupport, Detector, Dtype, Failure,
+    FailureKind, Family, Hello, LoadSpec, Models, Output, PROTOCOL_VERSION, Probe, Quantization, RunSpec,
+    RunnerInfo, SceneCaption, SceneSupport, Settings, Stage, Stage1Output, Stage1Spec, Work,
+};
+use serde_json::{Value, json};
+
+use crate::script::{Behaviour, Greeting, Script};
+use crate::{made_up, misbehave};
+
+/// Bytes its weights claim.
+const WEIGHTS_BYTES: u64 = 1_000_000;
+
+/// Presets besides the behaviours, as real runners have them.
+const GOOD_PRESETS: [&str; 4] =
+    ["whisper-tiny.en", "llava-next-tiny", "instructblip-tiny", "phi-3.5-vision-tiny"];
+
+/// The runner.
+#[derive(Debug)]
+pub(crate) struct FakeRunner {
+    script: Script,
+}
+
+impl FakeRunner {
+    /// A runner that follows a script.
+    pub(crate) fn new(script: Script) -> Self {
+        Self { script }
+    }
+}
+
+impl Runner for FakeRunner {
+    fn hello(&self) -> Hello {
+        let old = self.script.hello == Greeting::OldProtocol;
+        Hello {
+            protocol: if old { PROTOCOL_VERSION - 1 } else { PROTOCOL_VERSION },
+            runner: RunnerInfo {
+                name: "fake".to_owned(),
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                libraries: BTreeMap::new(),
+                threads: Some(1),
+            },
+            capabilities: capabilities(),
+        }
+    }
+
+    fn load(&mut self, load: &LoadSpec) -> Result<u64, Failure> {
+        let weights = match &load.models {
+            Models::Stage1 { asr } => asr.as_ref(),
+            Models::Caption { weights, .. } => Some(weights),
+        };
+        let Some(weights) = weights else { return Ok(0) };
+        let _ = writeln!(io::stderr(), "loading {weights}");
+        match Behaviour::of(weights) {
+            Behaviour::LoadFailure => {
+                let message =
+                    format!("{weights}: model.safetensors lacks the tensor `lm_head.weight`; fetch it again");
+                Err(Failure::new(FailureKind::Weights, message))
+            }
+            Behaviour::LoadOutOfMemory => {
+                let message = format!("{weights} needs 14 GB and 8 GB are free; choose a quantization");
+                Err(Failure::new(FailureKind::Memory, message))
+            }
+            Behaviour::LoadCrash => std::process::abort(),
+            Behaviour::LoadHang => misbehave::hang(),
+            _ => Ok(WEIGHTS_BYTES),
+        }
+    }
+
+    fn run(&mut self, run: &RunSpec, watch: &mut Stopwatch<'_>) -> Result<Repeat, Failure> {
+        let behaviour = self.script.behaviour(run);
+        let _ = writeln!(io::stderr(), "{} {} {}", run.spec, run.pass, run.repeat);
+        match behaviour {
+            Behaviour::Fail => {
+                let message = format!("{}: no frame can be decoded", run.spec.video.path.display());
+                return Err(Failure::new(FailureKind::Input, message).in_stage(Stage::Frames).in_scene(1));
+            }
+            Behaviour::OutOfMemory => {
+                let message = "13 GB for the keys and values do not fit; lower max_new_tokens";
+                return Err(Failure::new(FailureKind::Memory, message).in_stage(Stage::Prefill).in_scene(2));
+            }
+            Behaviour::Panic => fall_over(),
+            _ => {}
+        }
+        watch.start();
+        let output = match &run.spec.work {
+            Work::Stage1(stage1) => Output::Stage1(run_stage1(run, stage1, behaviour, watch)),
+            Work::Caption(caption) => Output::Caption { scenes: run_caption(run, caption, behaviour, watch) },
+        };
+        watch.stop();
+        if behaviour == Behaviour::LongSpan {
+            watch.time(Stage::Decode, None, || ());
+        }
+        Ok(Repeat {
+            media_s: media_s(behaviour),
+            output,
+            effective: effective(run, behaviour),
+            peak_vram_bytes: None,
+        })
+    }
+
+    fn probe(&mut self, probe: &Probe) -> Result<Value, Failure> {
+        match probe {
+            Probe::Scenes(_) => Ok(json!(made_up::scenes())),
+            Probe::Transcribe(_) | Probe::Caption(_) => {
+                Err(Failure::new(FailureKind::Unsupported, "the fake runner probes nothing but scenes"))
+            }
+        }
+    }
+}
+
+fn capabilities() -> Capabilities {
+    let presets: Vec<String> =
+        Behaviour::NAMES.iter().chain(&GOOD_PRESETS).map(|&name| name.to_owned()).collect();
+    let captioner = |&family: &Family| CaptionerSupport {
+        family,
+        quantization: Quantization::ALL.to_vec(),
+        dtype: Dtype::ALL.to_vec(),
+        use_cache: vec![true, false],
+        max_num_beams: 1,
+        max_batch_scenes: 8,
+        num_crops: family == Family::Phi3V,
+        presets: presets.clone(),
+    };
+    Capabilities {
+        scene: Some(SceneSupport { detectors: Detector::ALL.to_vec() }),
+        asr: Some(AsrSupport {
+            engines: AsrEngine::ALL.to_vec(),
+            per: AsrUnit::ALL.to_vec(),
+            max_concurrency: 8,
+            max_num_beams: 5,
+            presets: presets.clone(),
+        }),
+        captioners: Family::ALL.iter().map(captioner).collect(),
+        devices: vec!["cpu".to_owned()],
+    }
+}
+
+fn run_stage1(
+    run: &RunSpec,
+    stage1: &Stage1Spec,
+    behaviour: Behaviour,
+    watch: &mut Stopwatch<'_>,
+) -> Stage1Output {
+    let mut output = Stage1Output::default();
+    if stage1.scene.is_some() {
+        watch.time(Stage::Scene, None, || take_time(behaviour));
+        if behaviour == Behaviour::SceneFailure {
+            let message = format!("{}: the file breaks off at byte 1024", run.spec.video.path.display());
+            output.failures.push(Failure::new(FailureKind::Input, message).in_stage(Stage::Scene));
+        } else {
+            output.scenes = Some(made_up::scenes());
+        }
+    }
+    if stage1.asr.is_some() {
+        watch.time(Stage::Asr, None, || take_time(behaviour));
+        output.transcript = Some(made_up::transcript(run));
+    }
+    misbehave::in_repeat(behaviour, run);
+    output
+}
+
+fn run_caption(
+    run: &RunSpec,
+    caption: &CaptionSpec,
+    behaviour: Behaviour,
+    watch: &mut Stopwatch<'_>,
+) -> Vec<SceneCaption> {
+    let salt = match behaviour {
+        Behaviour::Unstable => format!("{} {}", run.pass, run.repeat),
+        Behaviour::CacheBug => caption.settings.use_cache.to_string(),
+        _ => String::new(),
+    };
+    let middles = made_up::scene_middles(run, caption);
+    let total = middles.len() as u32;
+    let mut captions = Vec::new();
+    for (scene, middle_s) in (0..).zip(middles) {
+        for stage in [Stage::Frames, Stage::Preprocess, Stage::Vision, Stage::Prefill] {
+            watch.time(stage, Some(scene), || ());
+        }
+        let ttft_ns = watch.elapsed_ns();
+        watch.time(Stage::Decode, Some(scene), || take_time(behaviour));
+        let said = made_up::caption(run, caption, scene, middle_s, &salt);
+        captions.push(SceneCaption { ttft_ns: Some(ttft_ns), ..said });
+        if scene == 0 {
+            misbehave::progress(1, total);
+            misbehave::in_repeat(behaviour, run);
+        }
+    }
+    match (behaviour, captions.last_mut()) {
+        (Behaviour::SceneFailure, Some(last)) => fail_scene(last),
+        (Behaviour::MissingScene, Some(_)) => captions.truncate(captions.len() - 1),
+        _ => {}
+    }
+    captions
+}
+
+fn fail_scene(caption: &mut SceneCaption) {
+    let failure = Failure::new(FailureKind::Input, "no frame at its time").in_stage(Stage::Frames);
+    caption.failure = Some(failure.in_scene(caption.scene));
+    caption.finish = None;
+    caption.tokens.clear();
+    caption.text.clear();
+}
+
+fn take_time(behaviour: Behaviour) {
+    if let Behaviour::Slow { ms } = behaviour {
+        thread::sleep(Duration::from_millis(ms));
+    }
+}
+
+fn media_s(behaviour: Behaviour) -> f64 {
+    match behaviour {
+        Behaviour::NanTime => f64::NAN,
+        Behaviour::NegativeTime => -made_up::media_s(),
+        _ => made_up::media_s(),
+    }
+}
+
+fn effective(run: &RunSpec, behaviour: Behaviour) -> Settings {
+    let mut effective = made_up::effective(run);
+    if behaviour == Behaviour::Lie {
+        let (name, value) = match &run.spec.work {
+            Work::Stage1(_) => ("scene.threshold", json!(30.0)),
+            Work::Caption(caption) => ("use_cache", json!(!caption.settings.use_cache)),
+        };
+        effective.insert(name.to_owned(), value);
+    }
+    effective
+}
+
+#[expect(clippy::panic, reason = "a runner that panics is one of the things a harness has to survive")]
+fn fall_over() -> ! {
+    panic!("index out of bounds")
+}
