@@ -1,0 +1,24 @@
+//! What the models share: weights, linear layers, norms, attention, rotary positions, caches of
+//! keys and values, and generation.
+
+pub mod activation;
+mod attention;
+mod generate;
+mod kv_cache;
+mod linear;
+mod matmul;
+mod norm;
+mod observe;
+mod rope;
+mod storage;
+mod vector;
+pub mod weights;
+
+pub use attention::{Visible, attention};
+pub use generate::{Decoder, GenerateError, Generated, Generation, Prompt, generate};
+pub use kv_cache::{CacheMode, KvCache};
+pub use linear::{Bias, Linear};
+pub use norm::{LayerNorm, RmsNorm};
+pub use observe::StageObserver;
+pub use rope::Rope;
+pub use weights::{Checkpoint, Usage, WeightsError};
