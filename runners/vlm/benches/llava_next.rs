@@ -1,0 +1,44 @@
+//! Prefill and decode of the `-tiny` LLaVA-v1.6, which is small enough for the loops around the products to show.
+
+#![expect(clippy::expect_used, reason = "a bench that cannot run has nothing better to do than to say so")]
+
+use std::hint::black_box;
+
+use candle_core::Device;
+use criterion::{Criterion, criterion_group, criterion_main};
+use reelbench_media::RgbImage;
+use reelbench_nn::{CacheMode, Generation};
+use reelbench_protocol::{Dtype, Family, Quantization, Weights};
+use reelbench_vlm::{CaptionRequest, Captioner};
+
+/// Tokens of a caption that has more than a prefill.
+const DECODED: usize = 33;
+
+fn caption(c: &mut Criterion) {
+    let weights = Weights::Dummy { preset: "llava-next-tiny".to_owned(), seed: 0 };
+    let (quantization, dtype) = (Quantization::None, Dtype::F32);
+    let mut captioner = Captioner::load(Family::LlavaNext, &weights, quantization, dtype, &Device::Cpu)
+        .expect("the preset exists");
+    let frames = [RgbImage::new(199, 112), RgbImage::new(199, 112)];
+    let mut group = c.benchmark_group("llava-next-tiny");
+    for (name, max_new_tokens, cache) in [
+        ("first token", 1, CacheMode::On),
+        ("33 tokens", DECODED, CacheMode::On),
+        ("33 tokens without cache", DECODED, CacheMode::Off),
+    ] {
+        let generation = Generation { max_new_tokens, ..Generation::default() };
+        let request =
+            CaptionRequest { question: "What happens?".to_owned(), prompt: None, generation, cache };
+        group.bench_function(name, |b| {
+            b.iter(|| captioner.caption(black_box(&frames), &request, &mut ()).expect("it captions"));
+        });
+    }
+    group.finish();
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default().sample_size(10);
+    targets = caption
+}
+criterion_main!(benches);

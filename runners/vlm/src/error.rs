@@ -1,0 +1,144 @@
+//! What can go wrong between frames and a caption.
+
+use reelbench_nn::{GenerateError, WeightsError};
+use reelbench_protocol::{Dtype, Failure, FailureKind, Family, Quantization};
+
+/// A captioner that cannot be loaded, or a caption that cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum VlmError {
+    /// A family that is not built in.
+    #[error("{0} is not available in this build yet; llava-next is")]
+    Family(Family),
+    /// A storage of weights that the family does not have.
+    #[error("{family} has no quantization `{quantization}` in this build; use none")]
+    Quantization {
+        /// The family.
+        family: Family,
+        /// What was asked.
+        quantization: Quantization,
+    },
+    /// A type of computation that the family does not have on its device.
+    #[error("{family} does not compute in {dtype} in this build; use f32 or auto")]
+    Dtype {
+        /// The family.
+        family: Family,
+        /// What was asked.
+        dtype: Dtype,
+    },
+    /// No such preset.
+    #[error("dummy:{preset} is not a preset of {family}; there are {presets}")]
+    UnknownPreset {
+        /// The family.
+        family: Family,
+        /// What was asked.
+        preset: String,
+        /// What there is.
+        presets: String,
+    },
+    /// A preset that contradicts itself.
+    #[error("dummy:{preset} is not a valid architecture: {reason}")]
+    Preset {
+        /// The preset.
+        preset: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Weights, configuration or tokenizer.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// The tokenizer refuses a text.
+    #[error("the tokenizer failed: {0}")]
+    Tokenizer(String),
+    /// Nothing to look at.
+    #[error("a caption needs at least one frame")]
+    NoFrames,
+    /// A frame without pixels.
+    #[error("frame {frame} has no pixels")]
+    EmptyFrame {
+        /// Counted from 0.
+        frame: usize,
+    },
+    /// A prompt that does not show every frame.
+    #[error("the prompt holds `<image>` {found} times for {frames} frames; it needs one for each")]
+    PromptImages {
+        /// How many it holds.
+        found: usize,
+        /// How many it needs.
+        frames: usize,
+    },
+    /// A tokenizer that does not know the image token.
+    #[error(
+        "tokenizer.json makes {found} of token {token} for {frames} frames, \
+             though config.json says that it stands for `<image>`; they belong to different models"
+    )]
+    ImageToken {
+        /// The token.
+        token: u32,
+        /// How many came out.
+        found: usize,
+        /// How many were needed.
+        frames: usize,
+    },
+    /// More positions than the model was made for.
+    #[error(
+        "{prompt_tokens} prompt tokens and {max_new_tokens} new ones need {positions} positions, \
+             but the model has {limit}; use fewer frames or a smaller max_new_tokens"
+    )]
+    TooLong {
+        /// Tokens of the prompt.
+        prompt_tokens: usize,
+        /// New tokens at most.
+        max_new_tokens: usize,
+        /// Positions these need.
+        positions: usize,
+        /// Positions there are.
+        limit: usize,
+    },
+    /// A context past the window that each position sees.
+    #[error("{positions} positions exceed the model's sliding window of {window}, which is not supported")]
+    SlidingWindow {
+        /// Positions needed.
+        positions: usize,
+        /// The window.
+        window: usize,
+    },
+    /// Generation failed.
+    #[error(transparent)]
+    Generate(#[from] GenerateError),
+    /// A computation failed.
+    #[error(transparent)]
+    Compute(#[from] candle_core::Error),
+}
+
+impl VlmError {
+    pub(crate) fn preset(preset: &str, reason: &impl ToString) -> Self {
+        Self::Preset { preset: preset.to_owned(), reason: reason.to_string() }
+    }
+
+    #[expect(clippy::needless_pass_by_value, reason = "the shape that `map_err` asks for")]
+    pub(crate) fn tokenizer(error: tokenizers::Error) -> Self {
+        Self::Tokenizer(error.to_string())
+    }
+}
+
+impl From<VlmError> for Failure {
+    fn from(error: VlmError) -> Self {
+        let kind = match &error {
+            VlmError::Family(_)
+            | VlmError::Quantization { .. }
+            | VlmError::Dtype { .. }
+            | VlmError::UnknownPreset { .. }
+            | VlmError::SlidingWindow { .. }
+            | VlmError::Generate(GenerateError::Setting { .. }) => FailureKind::Unsupported,
+            VlmError::Weights(_) | VlmError::ImageToken { .. } | VlmError::Tokenizer(_) => {
+                FailureKind::Weights
+            }
+            VlmError::NoFrames
+            | VlmError::EmptyFrame { .. }
+            | VlmError::PromptImages { .. }
+            | VlmError::TooLong { .. } => FailureKind::Input,
+            VlmError::Preset { .. } | VlmError::Generate(_) | VlmError::Compute(_) => FailureKind::Internal,
+        };
+        Self::new(kind, error)
+    }
+}

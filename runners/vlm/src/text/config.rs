@@ -1,0 +1,234 @@
+//! `text_config`, with the defaults of transformers 4.46 for whatever a published file leaves out
+//! (`models/mistral/configuration_mistral.py`, `models/llama/configuration_llama.py`).
+
+use serde::Deserialize;
+
+/// Largest context that is believed.
+const MOST_POSITIONS: usize = 1 << 20;
+
+/// Largest count of anything else that is believed, so that products of counts cannot overflow.
+const MOST: usize = 1 << 24;
+
+/// Which class of transformers a language model belongs to: it decides defaults and the prompt's form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TextLayout {
+    /// `mistral`.
+    Mistral,
+    /// `llama`, which Vicuna is.
+    Llama,
+}
+
+/// `text_config` as written. Absent values are [`TextLayout`]'s defaults.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(crate) struct RawTextConfig {
+    model_type: Option<String>,
+    hidden_size: Option<usize>,
+    intermediate_size: Option<usize>,
+    num_hidden_layers: Option<usize>,
+    num_attention_heads: Option<usize>,
+    num_key_value_heads: Option<usize>,
+    head_dim: Option<usize>,
+    vocab_size: Option<usize>,
+    max_position_embeddings: Option<usize>,
+    rms_norm_eps: Option<f64>,
+    rope_theta: Option<f32>,
+    rope_scaling: Option<serde_json::Value>,
+    /// Absent and null differ: absent is Mistral's default, null is none.
+    #[serde(default = "default_sliding_window")]
+    sliding_window: Option<usize>,
+    hidden_act: Option<String>,
+    attention_bias: Option<bool>,
+    mlp_bias: Option<bool>,
+    tie_word_embeddings: Option<bool>,
+    eos_token_id: Option<OneOrMany>,
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "serde asks for the field's type")]
+fn default_sliding_window() -> Option<usize> {
+    Some(4096)
+}
+
+/// A token, or several.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum OneOrMany {
+    /// One.
+    One(u32),
+    /// Several.
+    Many(Vec<u32>),
+}
+
+impl From<OneOrMany> for Vec<u32> {
+    fn from(tokens: OneOrMany) -> Self {
+        match tokens {
+            OneOrMany::One(token) => vec![token],
+            OneOrMany::Many(tokens) => tokens,
+        }
+    }
+}
+
+/// A language model's sizes, with every default filled in.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct TextConfig {
+    /// Its class.
+    pub(crate) layout: TextLayout,
+    /// Width of a position.
+    pub(crate) hidden_size: usize,
+    /// Width inside the feed-forward part.
+    pub(crate) intermediate_size: usize,
+    /// Layers.
+    pub(crate) num_hidden_layers: usize,
+    /// Query heads.
+    pub(crate) num_attention_heads: usize,
+    /// Key-value heads.
+    pub(crate) num_key_value_heads: usize,
+    /// Width of a head.
+    pub(crate) head_dim: usize,
+    /// Tokens.
+    pub(crate) vocab_size: usize,
+    /// Positions it was made for.
+    pub(crate) max_position_embeddings: usize,
+    /// Added to the mean square before its root.
+    pub(crate) rms_norm_eps: f64,
+    /// Base of the rotary frequencies.
+    pub(crate) rope_theta: f32,
+    /// Past positions a query sees, if not all.
+    pub(crate) sliding_window: Option<usize>,
+    /// Whether the head shares the embeddings' weight.
+    pub(crate) tie_word_embeddings: bool,
+    /// Tokens that end a sequence.
+    pub(crate) eos: Vec<u32>,
+}
+
+impl RawTextConfig {
+    /// Fills in defaults and checks that the values fit each other.
+    ///
+    /// # Errors
+    /// What is wrong, beginning with the key.
+    pub(crate) fn resolve(self) -> Result<TextConfig, String> {
+        let layout = match self.model_type.as_deref() {
+            Some("mistral") => TextLayout::Mistral,
+            // The class's own default.
+            Some("llama") | None => TextLayout::Llama,
+            Some(other) => {
+                return Err(format!("model_type: `{other}` is not supported; mistral and llama are"));
+            }
+        };
+        self.refuse_variants()?;
+        let (intermediate_size, positions, kv_heads) = match layout {
+            TextLayout::Mistral => (14_336, 4096 * 32, Some(8)),
+            TextLayout::Llama => (11_008, 2048, None),
+        };
+        let hidden_size = self.hidden_size.unwrap_or(4096);
+        let heads = self.num_attention_heads.unwrap_or(32);
+        let config = TextConfig {
+            layout,
+            hidden_size,
+            intermediate_size: self.intermediate_size.unwrap_or(intermediate_size),
+            num_hidden_layers: self.num_hidden_layers.unwrap_or(32),
+            num_attention_heads: heads,
+            num_key_value_heads: self.num_key_value_heads.or(kv_heads).unwrap_or(heads),
+            head_dim: self.head_dim.unwrap_or(hidden_size / heads.max(1)),
+            vocab_size: self.vocab_size.unwrap_or(32_000),
+            max_position_embeddings: self.max_position_embeddings.unwrap_or(positions),
+            rms_norm_eps: self.rms_norm_eps.unwrap_or(1e-6),
+            rope_theta: self.rope_theta.unwrap_or(10_000.0),
+            sliding_window: self.sliding_window.filter(|_| layout == TextLayout::Mistral),
+            tie_word_embeddings: self.tie_word_embeddings.unwrap_or(false),
+            eos: self.eos_token_id.map_or_else(|| vec![2], Vec::from),
+        };
+        config.check()?;
+        Ok(config)
+    }
+
+    fn refuse_variants(&self) -> Result<(), String> {
+        if let Some(act) = self.hidden_act.as_deref().filter(|act| *act != "silu") {
+            return Err(format!("hidden_act: `{act}` is not supported; silu is"));
+        }
+        if self.rope_scaling.as_ref().is_some_and(|scaling| !scaling.is_null()) {
+            return Err("rope_scaling: scaled rotary positions are not supported".to_owned());
+        }
+        if self.attention_bias == Some(true) || self.mlp_bias == Some(true) {
+            return Err("attention_bias, mlp_bias: biases are not supported".to_owned());
+        }
+        Ok(())
+    }
+}
+
+impl TextConfig {
+    fn check(&self) -> Result<(), String> {
+        let counts = [
+            ("hidden_size", self.hidden_size),
+            ("intermediate_size", self.intermediate_size),
+            ("num_hidden_layers", self.num_hidden_layers),
+            ("num_attention_heads", self.num_attention_heads),
+            ("num_key_value_heads", self.num_key_value_heads),
+            ("head_dim", self.head_dim),
+            ("vocab_size", self.vocab_size),
+            ("max_position_embeddings", self.max_position_embeddings),
+        ];
+        if let Some((key, _)) = counts.iter().find(|(_, count)| *count == 0) {
+            return Err(format!("{key}: 0 is too few"));
+        }
+        if let Some((key, count)) = counts.iter().find(|(_, count)| *count > MOST) {
+            return Err(format!("{key}: {count} is no size that a model has"));
+        }
+        if self.max_position_embeddings > MOST_POSITIONS {
+            return Err(format!("max_position_embeddings: more than {MOST_POSITIONS} are not supported"));
+        }
+        let (heads, kv_heads) = (self.num_attention_heads, self.num_key_value_heads);
+        if heads % kv_heads != 0 {
+            return Err(format!(
+                "num_attention_heads: {heads} is no multiple of the {kv_heads} key-value heads"
+            ));
+        }
+        if !self.head_dim.is_multiple_of(2) {
+            return Err(format!(
+                "head_dim: {} is odd, so that its values cannot be rotated in pairs",
+                self.head_dim
+            ));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolve(text: &str) -> Result<TextConfig, String> {
+        serde_json::from_str::<RawTextConfig>(text).unwrap().resolve()
+    }
+
+    #[test]
+    fn an_absent_window_is_mistrals_default_and_null_is_none() {
+        assert_eq!(resolve(r#"{"model_type": "mistral"}"#).unwrap().sliding_window, Some(4096));
+        assert_eq!(
+            resolve(r#"{"model_type": "mistral", "sliding_window": null}"#).unwrap().sliding_window,
+            None
+        );
+        assert_eq!(resolve(r#"{"model_type": "llama"}"#).unwrap().sliding_window, None);
+    }
+
+    #[test]
+    fn values_that_do_not_fit_are_named() {
+        for (text, key) in [
+            (r#"{"model_type": "gemma"}"#, "model_type"),
+            (r#"{"hidden_act": "gelu"}"#, "hidden_act"),
+            (r#"{"rope_scaling": {"type": "linear", "factor": 2.0}}"#, "rope_scaling"),
+            (r#"{"num_attention_heads": 0}"#, "num_attention_heads"),
+            (r#"{"num_attention_heads": 32, "num_key_value_heads": 5}"#, "num_attention_heads"),
+            (r#"{"head_dim": 7}"#, "head_dim"),
+            (r#"{"max_position_embeddings": 1048577}"#, "max_position_embeddings"),
+            (r#"{"intermediate_size": 99999999999}"#, "intermediate_size"),
+        ] {
+            assert!(resolve(text).unwrap_err().starts_with(key), "{text}");
+        }
+    }
+
+    #[test]
+    fn several_tokens_may_end_a_sequence() {
+        assert_eq!(resolve(r#"{"eos_token_id": [2, 7]}"#).unwrap().eos, [2, 7]);
+        assert_eq!(resolve("{}").unwrap().eos, [2]);
+    }
+}
