@@ -1,0 +1,268 @@
+//! Whisper's encoder: from a window of log-mel frames to one vector per 20 ms.
+//!
+//! Architecture: `WhisperEncoder` of transformers 4.46.3 (`modeling_whisper.py`).
+
+use candle_core::{CpuStorage, D, Device, InplaceOp2, Layout, Result, Tensor, bail};
+use candle_nn::VarBuilder;
+use rayon::prelude::*;
+use reelbench_nn::{LayerNorm, Visible, attention};
+
+use crate::config::ModelConfig;
+use crate::kernels;
+use crate::mel::WINDOW_FRAMES;
+
+/// What the square root in a layer norm is kept away from zero by.
+pub(crate) const NORM_EPS: f64 = 1e-5;
+
+/// The encoder.
+#[derive(Debug)]
+pub(crate) struct Encoder {
+    mels: usize,
+    device: Device,
+    conv1: Projection,
+    conv2: Projection,
+    positions: Tensor,
+    layers: Vec<Layer>,
+    norm: LayerNorm,
+}
+
+#[derive(Debug)]
+struct Layer {
+    heads: usize,
+    attention_norm: LayerNorm,
+    qkv: Projection,
+    out: Projection,
+    feed_forward_norm: LayerNorm,
+    expand: Projection,
+    contract: Projection,
+}
+
+/// `x · Wᵀ + b` with `weight: [out, in]` and `bias: [out]`.
+#[derive(Debug)]
+struct Projection {
+    weight: Tensor,
+    bias: Tensor,
+}
+
+impl Projection {
+    fn load(input: usize, output: usize, vb: &VarBuilder<'_>) -> Result<Self> {
+        Ok(Self { weight: vb.get((output, input), "weight")?, bias: vb.get(output, "bias")? })
+    }
+
+    /// A convolution over time of 3 steps as a projection of 3 neighbouring frames.
+    fn load_conv(input: usize, output: usize, vb: &VarBuilder<'_>) -> Result<Self> {
+        let weight = vb.get((output, input, 3), "weight")?.transpose(1, 2)?.contiguous()?;
+        Ok(Self { weight: weight.reshape((output, 3 * input))?, bias: vb.get(output, "bias")? })
+    }
+
+    /// Queries, keys and values in one; keys have no bias.
+    fn load_qkv(d: usize, vb: &VarBuilder<'_>) -> Result<Self> {
+        let (weight, bias) = load_qkv(d, vb)?;
+        Ok(Self { weight, bias })
+    }
+
+    fn elements(&self) -> usize {
+        self.weight.elem_count() + self.bias.elem_count()
+    }
+
+    fn product(&self, x: &Tensor) -> Result<Tensor> {
+        x.matmul(&self.weight.t()?)
+    }
+
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let y = self.product(x)?;
+        y.inplace_op2(&self.bias, &ToEachRow(kernels::add))?;
+        Ok(y)
+    }
+
+    fn forward_gelu(&self, x: &Tensor) -> Result<Tensor> {
+        let y = self.product(x)?;
+        y.inplace_op2(&self.bias, &ToEachRow(kernels::gelu_with_bias))?;
+        Ok(y)
+    }
+
+    /// The projection of `x` added to `residual`.
+    fn forward_onto(&self, residual: &Tensor, x: &Tensor) -> Result<Tensor> {
+        let y = self.forward(x)?;
+        y.inplace_op2(residual, &AddTensor)?;
+        Ok(y)
+    }
+}
+
+/// Fused weights `[3d, d]` and bias `[3d]` of the projections to queries, keys and values.
+pub(crate) fn load_qkv(d: usize, vb: &VarBuilder<'_>) -> Result<(Tensor, Tensor)> {
+    let (q, k, v) = (vb.pp("q_proj"), vb.pp("k_proj"), vb.pp("v_proj"));
+    let weight = [q.get((d, d), "weight")?, k.get((d, d), "weight")?, v.get((d, d), "weight")?];
+    let no_bias = Tensor::zeros(d, vb.dtype(), vb.device())?;
+    let bias = [q.get(d, "bias")?, no_bias, v.get(d, "bias")?];
+    Ok((Tensor::cat(&weight, 0)?, Tensor::cat(&bias, 0)?))
+}
+
+impl Layer {
+    fn load(config: &ModelConfig, vb: &VarBuilder<'_>) -> Result<Self> {
+        let (d, inner) = (config.d_model, config.encoder_ffn_dim);
+        let norm = |name: &str| LayerNorm::load(d, NORM_EPS, &vb.pp(name));
+        Ok(Self {
+            heads: config.encoder_attention_heads,
+            attention_norm: norm("self_attn_layer_norm")?,
+            qkv: Projection::load_qkv(d, &vb.pp("self_attn"))?,
+            out: Projection::load(d, d, &vb.pp("self_attn.out_proj"))?,
+            feed_forward_norm: norm("final_layer_norm")?,
+            expand: Projection::load(d, inner, &vb.pp("fc1"))?,
+            contract: Projection::load(inner, d, &vb.pp("fc2"))?,
+        })
+    }
+
+    /// `[t, d]` to `[t, d]`.
+    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let qkv = self.qkv.forward(&self.attention_norm.forward(x)?)?;
+        let x = self.out.forward_onto(x, &self.attend(&qkv)?)?;
+        let inner = self.expand.forward_gelu(&self.feed_forward_norm.forward(&x)?)?;
+        self.contract.forward_onto(&x, &inner)
+    }
+
+    /// `[t, 3d]` to `[t, d]`.
+    fn attend(&self, qkv: &Tensor) -> Result<Tensor> {
+        let (t, width) = qkv.dims2()?;
+        let dimension = width / 3 / self.heads;
+        let qkv = qkv.reshape((1, t, 3 * self.heads, dimension))?;
+        let part = |i: usize| qkv.narrow(2, i * self.heads, self.heads);
+        let scale = (dimension as f32).sqrt().recip();
+        attention(&part(0)?, &part(1)?, &part(2)?, scale, Visible::All)?.squeeze(0)
+    }
+}
+
+impl Encoder {
+    /// Takes its tensors from `vb`, which stands at `model.encoder`.
+    pub(crate) fn load(config: &ModelConfig, vb: &VarBuilder<'_>) -> Result<Self> {
+        let d = config.d_model;
+        let layers = (0..config.encoder_layers).map(|i| Layer::load(config, &vb.pp(format!("layers.{i}"))));
+        Ok(Self {
+            mels: config.num_mel_bins,
+            device: vb.device().clone(),
+            conv1: Projection::load_conv(config.num_mel_bins, d, &vb.pp("conv1"))?,
+            conv2: Projection::load_conv(d, d, &vb.pp("conv2"))?,
+            positions: vb.get((config.max_source_positions, d), "embed_positions.weight")?,
+            layers: layers.collect::<Result<_>>()?,
+            norm: LayerNorm::load(d, NORM_EPS, &vb.pp("layer_norm"))?,
+        })
+    }
+
+    /// Bytes of the weights in memory.
+    pub(crate) fn bytes(&self) -> u64 {
+        let layers =
+            self.layers.iter().flat_map(|layer| [&layer.qkv, &layer.out, &layer.expand, &layer.contract]);
+        let projections: usize = layers.chain([&self.conv1, &self.conv2]).map(Projection::elements).sum();
+        let (_, d) = self.positions.dims2().unwrap_or_default();
+        let norms = (2 * self.layers.len() + 1) * 2 * d;
+        ((projections + norms + self.positions.elem_count()) * size_of::<f32>()) as u64
+    }
+
+    /// From a window `[3000, mels]` to `[1500, d]`.
+    pub(crate) fn forward(&self, window: Vec<f32>) -> Result<Tensor> {
+        let x = Tensor::from_vec(window, (WINDOW_FRAMES, self.mels), &self.device)?;
+        let x = self.conv1.forward_gelu(&neighbours(&x, 1)?)?;
+        let x = self.conv2.forward_gelu(&neighbours(&x, 2)?)?;
+        let x = (x + &self.positions)?;
+        let x = self.layers.iter().try_fold(x, |x, layer| layer.forward(&x))?;
+        self.norm.forward(&x)
+    }
+}
+
+/// For every `stride`-th row of `x: [t, c]` that row between its neighbours, `[t / stride, 3c]`;
+/// rows outside are 0.
+fn neighbours(x: &Tensor, stride: usize) -> Result<Tensor> {
+    let (t, c) = x.dims2()?;
+    let outputs = t / stride;
+    let padded = x.pad_with_zeros(0, 1, 1)?;
+    // Row `i` of part `p` is row `i · stride + p` of the padded input: every `stride`-th row from p.
+    let part = |p: usize| {
+        let rows = padded.narrow(0, p, (outputs - 1) * stride + 1)?;
+        let rows = rows.pad_with_zeros(0, 0, stride - 1)?;
+        rows.reshape((outputs, stride * c))?.narrow(1, 0, c)
+    };
+    Tensor::cat(&[part(0)?, part(1)?, part(2)?], D::Minus1)
+}
+
+/// Rows that one task works on at least.
+const ROWS_PER_TASK: usize = 16;
+
+/// Applies a function in place to every row of the first tensor and the whole of the second.
+struct ToEachRow(fn(&mut [f32], &[f32]));
+
+impl InplaceOp2 for ToEachRow {
+    fn name(&self) -> &'static str {
+        "to-each-row"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &mut CpuStorage,
+        x_layout: &Layout,
+        row: &CpuStorage,
+        row_layout: &Layout,
+    ) -> Result<()> {
+        let row = floats(row, row_layout)?;
+        let rows = floats_mut(x, x_layout)?.par_chunks_mut(row.len().max(1));
+        rows.with_min_len(ROWS_PER_TASK).for_each(|x| self.0(x, row));
+        Ok(())
+    }
+}
+
+/// Adds the second tensor to the first, in place.
+struct AddTensor;
+
+impl InplaceOp2 for AddTensor {
+    fn name(&self) -> &'static str {
+        "add-tensor"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &mut CpuStorage,
+        x_layout: &Layout,
+        y: &CpuStorage,
+        y_layout: &Layout,
+    ) -> Result<()> {
+        let (x, y) = (floats_mut(x, x_layout)?, floats(y, y_layout)?);
+        if x.len() != y.len() {
+            bail!("{} values cannot be added to {}", y.len(), x.len());
+        }
+        let piece = 1 << 14;
+        x.par_chunks_mut(piece).zip(y.par_chunks(piece)).for_each(|(x, y)| kernels::add(x, y));
+        Ok(())
+    }
+}
+
+fn floats<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
+    match (storage, layout.contiguous_offsets()) {
+        (CpuStorage::F32(values), Some((start, end))) => Ok(&values[start..end]),
+        _ => bail!("expected a contiguous f32 tensor"),
+    }
+}
+
+fn floats_mut<'a>(storage: &'a mut CpuStorage, layout: &Layout) -> Result<&'a mut [f32]> {
+    match (storage, layout.contiguous_offsets()) {
+        (CpuStorage::F32(values), Some((start, end))) => Ok(&mut values[start..end]),
+        _ => bail!("expected a contiguous f32 tensor"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neighbours_are_the_columns_of_a_convolution() {
+        let x =
+            Tensor::from_vec((1..=12).map(|i| i as f32).collect::<Vec<_>>(), (6, 2), &Device::Cpu).unwrap();
+        let one: Vec<Vec<f32>> = neighbours(&x, 1).unwrap().to_vec2().unwrap();
+        assert_eq!(one.len(), 6);
+        assert_eq!(one[0], [0.0, 0.0, 1.0, 2.0, 3.0, 4.0]);
+        assert_eq!(one[5], [9.0, 10.0, 11.0, 12.0, 0.0, 0.0]);
+        let two: Vec<Vec<f32>> = neighbours(&x, 2).unwrap().to_vec2().unwrap();
+        assert_eq!(two.len(), 3);
+        assert_eq!(two[0], [0.0, 0.0, 1.0, 2.0, 3.0, 4.0]);
+        assert_eq!(two[2], [7.0, 8.0, 9.0, 10.0, 11.0, 12.0]);
+    }
+}
