@@ -1,0 +1,15 @@
+//! `bench-runner`: the real pipeline on candle, behind the runner protocol.
+//!
+//! It takes no arguments: `bench` starts it and speaks to it on standard input and output. To try one
+//! stage by hand, use `bench probe`.
+
+mod caption;
+mod probe;
+mod runner;
+mod stage1;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    reelbench_kit::serve(runner::CandleRunner::default())
+}
