@@ -1,0 +1,104 @@
+//! What can go wrong between a run directory and its report.
+
+use std::io;
+use std::path::PathBuf;
+
+use reelbench_protocol::RUN_FORMAT_VERSION;
+
+/// Why a run directory cannot be read, or its report not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// A file of the run directory, or a template, cannot be read.
+    #[error("{path}: cannot be read: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file cannot be written.
+    #[error("{path}: cannot be written: {source}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The manifest is not what it should be.
+    #[error("{path}: not a run's manifest: {source}")]
+    Manifest {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// The run directory was written in another format.
+    #[error(
+        "{path}: run directory of format {found}, but this bench reads format {RUN_FORMAT_VERSION}: \
+         use the bench that made the run, or a newer one"
+    )]
+    Format {
+        /// The file that says so.
+        path: PathBuf,
+        /// What it says.
+        found: u32,
+    },
+    /// A line of the journal is not an event.
+    #[error("{path}, line {line}: not an event of a journal: {source}")]
+    Event {
+        /// The journal.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// An event that cannot follow those before it.
+    #[error("{path}, line {line}: {problem}")]
+    Order {
+        /// The journal.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+        /// What is wrong with it.
+        problem: OrderProblem,
+    },
+    /// A template that is wrong, or that asks for what the report does not have.
+    #[error("template {name}: {}", template_words(source))]
+    Template {
+        /// The template's file name.
+        name: String,
+        /// Why, and in which line.
+        source: minijinja::Error,
+    },
+    /// A value that has no JSON.
+    #[error("cannot be written as JSON: {0}")]
+    Json(#[from] serde_json::Error),
+    /// A table that polars refuses.
+    #[error("tables: {0}")]
+    Tables(#[from] polars::error::PolarsError),
+}
+
+/// Why an event cannot stand where it stands.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OrderProblem {
+    /// Something came before the run began.
+    #[error("the journal does not begin with `started`")]
+    NotStarted,
+    /// The plan is written once.
+    #[error("the run is planned a second time")]
+    PlannedTwice,
+    /// Ids are unique.
+    #[error("cell {0} is planned twice")]
+    DuplicateCell(String),
+    /// Only planned cells are run.
+    #[error("cell {0} is not in the plan")]
+    UnknownCell(String),
+}
+
+/// A template error in one line, with its place.
+fn template_words(error: &minijinja::Error) -> String {
+    let place = error.line().map(|line| format!("line {line}: ")).unwrap_or_default();
+    let detail = error.detail().map(|detail| format!(": {detail}")).unwrap_or_default();
+    format!("{place}{}{detail}", error.kind())
+}

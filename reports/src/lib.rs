@@ -1,0 +1,32 @@
+//! From a run directory to its summary, tables and report.
+//!
+//! The manifest and the journal are all that is read, and nothing here looks at a clock or the environment: the same
+//! run gives the same bytes every time. The way is one line: [`Run::load`] replays the journal, [`judge`] decides what
+//! each cell is worth, polars adds up the raw rows, and [`Summary`], [`Tables`] and [`Report`] show the result.
+
+mod error;
+mod load;
+mod markdown;
+mod outcome;
+mod outputs;
+mod rebuild;
+mod render;
+mod report;
+mod run;
+mod settings;
+pub mod stats;
+mod summary;
+mod tables;
+mod units;
+
+pub use error::{OrderProblem, ReportError};
+pub use load::{JOURNAL_FILE, MANIFEST_FILE, STAGE1_FOLDER};
+pub use outcome::{Instability, Judgement, Outcome, Place, judge};
+pub use rebuild::{Rebuilt, Results, rebuild};
+pub use render::{Template, render};
+pub use report::{
+    Align, Cell, Column, Counts, Emphasis, FailedCell, Provenance, Report, Section, Setup, Table, Verdict,
+};
+pub use run::{CellRecord, Completion, EarlyEnd, Run};
+pub use summary::{CellSummary, Rtf, StageTimes, Summary, WallTime};
+pub use tables::Tables;

@@ -1,0 +1,78 @@
+//! Reads a run directory.
+
+use std::fs;
+use std::path::Path;
+
+use reelbench_protocol::{JournalEvent, JournalLine, Manifest, RUN_FORMAT_VERSION};
+use serde::Deserialize;
+
+use crate::error::ReportError;
+use crate::run::{Replay, Run};
+
+/// Name of the manifest in a run directory.
+pub const MANIFEST_FILE: &str = "manifest.json";
+/// Name of the journal in a run directory.
+pub const JOURNAL_FILE: &str = "journal.jsonl";
+/// Folder of what stage 1 found, in a run directory.
+pub const STAGE1_FOLDER: &str = "stage1";
+
+impl Run {
+    /// Reads the manifest and the journal of a run directory.
+    ///
+    /// A last line that a kill tore off is left out; any other line that is not an event is an error.
+    ///
+    /// # Errors
+    /// When a file is missing, of another format version, or damaged; the error names the line.
+    pub fn load(dir: &Path) -> Result<Self, ReportError> {
+        let manifest = read_manifest(&dir.join(MANIFEST_FILE))?;
+        let mut replay = Replay::new(manifest);
+        replay_journal(&dir.join(JOURNAL_FILE), &mut replay)?;
+        Ok(replay.finish())
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, ReportError> {
+    fs::read(path).map_err(|source| ReportError::Read { path: path.to_owned(), source })
+}
+
+fn read_manifest(path: &Path) -> Result<Manifest, ReportError> {
+    /// Read first, since the other keys of another format may differ.
+    #[derive(Deserialize)]
+    struct Version {
+        format: u32,
+    }
+    let bytes = read(path)?;
+    let damaged = |source| ReportError::Manifest { path: path.to_owned(), source };
+    let Version { format } = serde_json::from_slice(&bytes).map_err(damaged)?;
+    check_format(path, format)?;
+    serde_json::from_slice(&bytes).map_err(damaged)
+}
+
+fn check_format(path: &Path, found: u32) -> Result<(), ReportError> {
+    if found == RUN_FORMAT_VERSION {
+        Ok(())
+    } else {
+        Err(ReportError::Format { path: path.to_owned(), found })
+    }
+}
+
+fn replay_journal(path: &Path, replay: &mut Replay) -> Result<(), ReportError> {
+    let journal = read(path)?;
+    for (number, line) in (1..).zip(journal.split_inclusive(|&byte| byte == b'\n')) {
+        let event = match serde_json::from_slice::<JournalLine>(line) {
+            Ok(line) => line.event,
+            // Only the last line can lack its newline.
+            Err(_) if !line.ends_with(b"\n") => break,
+            Err(source) => return Err(ReportError::Event { path: path.to_owned(), line: number, source }),
+        };
+        if let JournalEvent::Started { format, .. } = event {
+            check_format(path, format)?;
+        }
+        replay.apply(event).map_err(|problem| ReportError::Order {
+            path: path.to_owned(),
+            line: number,
+            problem,
+        })?;
+    }
+    Ok(())
+}

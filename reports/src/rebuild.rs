@@ -1,0 +1,127 @@
+//! Rebuilds everything in a run directory that follows from its manifest and journal.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use polars::frame::DataFrame;
+use polars::prelude::ParquetWriter;
+
+use crate::error::ReportError;
+use crate::markdown::{self, Reader};
+use crate::outcome::judge;
+use crate::render::{Template, render};
+use crate::report::{Counts, Report};
+use crate::run::Run;
+use crate::summary::Summary;
+use crate::tables::{Rows, Tables};
+use crate::{load, outputs};
+
+/// Everything a run comes to, in memory.
+#[derive(Debug, Clone)]
+pub struct Results {
+    /// The run.
+    pub run: Run,
+    /// `summary.json`.
+    pub summary: Summary,
+    /// The Parquet files.
+    pub tables: Tables,
+    /// The report's data; also what `bench report --json` prints.
+    pub report: Report,
+}
+
+impl Results {
+    /// Reads a run directory, and judges and adds up what its journal says. Writes nothing.
+    ///
+    /// # Errors
+    /// When the manifest or the journal cannot be read.
+    pub fn load(dir: &Path) -> Result<Self, ReportError> {
+        let run = Run::load(dir)?;
+        let rows = Rows::new(&run)?;
+        let summary = Summary::new(&run, &judge(&run), &rows.aggregate()?);
+        let tables = rows.into_tables(&summary)?;
+        let report = Report::new(&run, &summary);
+        Ok(Self { run, summary, tables, report })
+    }
+}
+
+/// What was rebuilt.
+#[derive(Debug, Clone)]
+pub struct Rebuilt {
+    /// How many cells came out how.
+    pub counts: Counts,
+    /// The End-to-End table for a terminal (stage 1's where nothing was captioned); empty without cells.
+    pub main_table: String,
+    /// The report.
+    pub report_path: PathBuf,
+    /// Every file written, the report included.
+    pub paths: Vec<PathBuf>,
+    /// The report's data.
+    pub report: Report,
+}
+
+/// Writes `summary.json`, the Parquet files, `outputs.jsonl`, `stage1/` and `report.md` into a run directory. Each file
+/// is replaced as a whole, so that a reader never sees half of one.
+///
+/// # Errors
+/// When the run cannot be read, the template does not fit, or a file cannot be written.
+pub fn rebuild(dir: &Path, template: &Template) -> Result<Rebuilt, ReportError> {
+    let Results { run, summary, tables, report } = Results::load(dir)?;
+    let markdown = render(&report, template)?;
+    let mut writer = Writer { dir, paths: Vec::new() };
+    writer.write("summary.json", &pretty_json(&summary)?)?;
+    writer.write("cells.parquet", &parquet(tables.cells)?)?;
+    writer.write("stages.parquet", &parquet(tables.stages)?)?;
+    writer.write("scenes.parquet", &parquet(tables.scenes)?)?;
+    writer.write("outputs.jsonl", &outputs::captions(&run)?)?;
+    for (name, json) in outputs::stage1(&run)? {
+        writer.write(&format!("{}/{name}", load::STAGE1_FOLDER), &json)?;
+    }
+    let report_path = writer.write("report.md", markdown.as_bytes())?;
+    Ok(Rebuilt {
+        counts: report.verdict.counts,
+        main_table: markdown::table(report.main_table(), Reader::Terminal),
+        report_path,
+        paths: writer.paths,
+        report,
+    })
+}
+
+fn pretty_json(value: &impl serde::Serialize) -> Result<Vec<u8>, ReportError> {
+    let mut json = serde_json::to_vec_pretty(value)?;
+    json.push(b'\n');
+    Ok(json)
+}
+
+fn parquet(mut table: DataFrame) -> Result<Vec<u8>, ReportError> {
+    let mut bytes = Vec::new();
+    ParquetWriter::new(&mut bytes).finish(&mut table)?;
+    Ok(bytes)
+}
+
+/// Writes files of a run directory, and remembers which.
+struct Writer<'a> {
+    dir: &'a Path,
+    paths: Vec<PathBuf>,
+}
+
+impl Writer<'_> {
+    fn write(&mut self, name: &str, bytes: &[u8]) -> Result<PathBuf, ReportError> {
+        let path = self.dir.join(name);
+        replace(&path, bytes).map_err(|source| ReportError::Write { path: path.clone(), source })?;
+        self.paths.push(path.clone());
+        Ok(path)
+    }
+}
+
+/// Writes beside the file, then renames.
+fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let mut name = path.file_name().unwrap_or(OsStr::new("file")).to_owned();
+    name.push(".part");
+    let part = path.with_file_name(name);
+    fs::write(&part, bytes)?;
+    fs::rename(&part, path)
+}

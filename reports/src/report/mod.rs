@@ -1,0 +1,66 @@
+//! A report as data: what `report.md` shows, in its order, and what `bench report --json` prints.
+//!
+//! Texts are plain; templates mark them up. Numbers in prose are computed here, never typed.
+
+mod breakdown;
+mod end_to_end;
+mod provenance;
+mod section;
+mod status;
+mod table;
+mod verdict;
+
+use serde::Serialize;
+
+use crate::run::Run;
+use crate::summary::{CellSummary, Summary};
+
+pub use provenance::{FailedCell, Provenance, Setup};
+pub use section::Section;
+pub use table::{Align, Cell, Column, Emphasis, Table};
+pub use verdict::{Counts, Verdict};
+
+/// Everything a report says.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    /// The matrix's name.
+    pub name: String,
+    /// The first line.
+    pub verdict: Verdict,
+    /// What ran where.
+    pub setup: Setup,
+    /// One row per captioning cell.
+    pub end_to_end: Section,
+    /// Where the time of stage 1 goes.
+    pub stage1: Section,
+    /// Where the time of captioning goes.
+    pub captioning: Section,
+    /// Every cell that did not end ok.
+    pub failures: Vec<FailedCell>,
+    /// What it takes to make the run again.
+    pub provenance: Provenance,
+    /// Every cell as in `summary.json`.
+    pub cells: Vec<CellSummary>,
+}
+
+impl Report {
+    pub(crate) fn new(run: &Run, summary: &Summary) -> Self {
+        let cells = &summary.cells;
+        Self {
+            name: run.manifest.name.clone(),
+            verdict: Verdict::new(Counts::of(cells), run.completion),
+            setup: Setup::new(run, cells),
+            end_to_end: end_to_end::section(cells),
+            stage1: breakdown::stage1(cells),
+            captioning: breakdown::captioning(cells),
+            failures: provenance::failures(run, cells),
+            provenance: Provenance::new(&run.manifest),
+            cells: cells.clone(),
+        }
+    }
+
+    /// The table to show where there is room for one.
+    pub(crate) fn main_table(&self) -> &Table {
+        if self.end_to_end.table.rows.is_empty() { &self.stage1.table } else { &self.end_to_end.table }
+    }
+}

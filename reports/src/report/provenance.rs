@@ -1,0 +1,160 @@
+//! What ran where, what went wrong, and what it takes to make the run again.
+
+use std::collections::BTreeSet;
+
+use reelbench_protocol::{CellKind, Environment, FileHash, GitRevision, Manifest, RunnerInfo, value_text};
+use serde::Serialize;
+
+use super::section::SettingColumns;
+use super::status::status;
+use super::table::{Cell, Column, Table};
+use crate::run::Run;
+use crate::summary::CellSummary;
+use crate::units;
+
+/// What ran where.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Setup {
+    /// The machine.
+    pub machine: Environment,
+    /// Its memory in words.
+    pub memory: String,
+    /// The devices that runners say they computed on.
+    pub devices: BTreeSet<String>,
+    /// The runner.
+    pub runner: Option<RunnerInfo>,
+    /// Version of `bench`.
+    pub bench_version: String,
+    /// Measured repeats planned per cell.
+    pub repeats: u32,
+    /// Warm-up repeats planned per cell.
+    pub warmup: u32,
+    /// Random weights that numbers of this report come from.
+    pub dummy_weights: BTreeSet<String>,
+}
+
+impl Setup {
+    pub(crate) fn new(run: &Run, cells: &[CellSummary]) -> Self {
+        let measured = || cells.iter().filter(|cell| cell.outcome.is_measured());
+        let devices = measured().filter_map(|cell| cell.effective.as_ref()?.get("device")).map(value_text);
+        let dummies = measured().filter(|cell| cell.dummy_weights).filter_map(|cell| cell.weights.clone());
+        Self {
+            machine: run.manifest.environment.clone(),
+            memory: units::bytes(run.manifest.environment.memory_bytes),
+            devices: devices.collect(),
+            runner: run.runner.clone(),
+            bench_version: run.manifest.bench_version.clone(),
+            repeats: run.repeats,
+            warmup: run.warmup,
+            dummy_weights: dummies.collect(),
+        }
+    }
+}
+
+/// A cell that did not end ok.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct FailedCell {
+    /// The cell's id.
+    pub cell: String,
+    /// Its video, its model or `stage 1`, and the settings that vary.
+    pub name: String,
+    /// Its status in the tables.
+    pub status: String,
+    /// Why.
+    pub reason: String,
+    /// The last lines of the runner's log, if it was written down.
+    pub log: Option<String>,
+}
+
+/// Every cell that did not end ok, in the order of the plan.
+pub(crate) fn failures(run: &Run, cells: &[CellSummary]) -> Vec<FailedCell> {
+    let settings_of =
+        |kind| SettingColumns::of(&cells.iter().filter(|cell| cell.kind == kind).collect::<Vec<_>>());
+    let (of_stage1, of_captions) = (settings_of(CellKind::Stage1), settings_of(CellKind::Caption));
+    let failed = run.cells.iter().zip(cells).filter_map(|(record, cell)| {
+        let reason = cell.reason.clone()?;
+        let settings = match cell.kind {
+            CellKind::Stage1 => &of_stage1,
+            CellKind::Caption => &of_captions,
+        };
+        let log = record.ended.as_ref().map(|ended| ended.log_tail.join("\n"));
+        let words = [Some(record.spec().to_string()), settings.words(cell)];
+        Some(FailedCell {
+            cell: cell.id.to_string(),
+            name: words.into_iter().flatten().collect::<Vec<_>>().join(", "),
+            status: status(cell),
+            reason,
+            log: log.filter(|log| !log.is_empty()),
+        })
+    });
+    failed.collect()
+}
+
+/// What it takes to make the run again.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Provenance {
+    /// The run.
+    pub run_id: String,
+    /// Start, RFC 3339 in UTC.
+    pub started: String,
+    /// End, RFC 3339 in UTC.
+    pub finished: Option<String>,
+    /// The command line of the run, quoted for a shell.
+    pub command: String,
+    /// SHA-256 of the matrix.
+    pub matrix_sha256: String,
+    /// The revision `bench` was built from.
+    pub git: Option<GitRevision>,
+    /// Every binary, video, weight file and tokenizer with its hash.
+    pub files: Table,
+}
+
+impl Provenance {
+    pub(crate) fn new(manifest: &Manifest) -> Self {
+        Self {
+            run_id: manifest.run_id.clone(),
+            started: manifest.started.clone(),
+            finished: manifest.finished.clone(),
+            command: manifest.command.iter().map(|word| shell_quoted(word)).collect::<Vec<_>>().join(" "),
+            matrix_sha256: manifest.matrix_sha256.clone(),
+            git: manifest.git.clone(),
+            files: files(manifest.binaries.iter().chain(&manifest.inputs)),
+        }
+    }
+}
+
+fn files<'a>(files: impl Iterator<Item = &'a FileHash>) -> Table {
+    let columns =
+        vec![Column::left("Used By"), Column::left("File"), Column::right("Size"), Column::left("SHA-256")];
+    let row = |file: &FileHash| {
+        vec![
+            Cell::from(&file.used_by),
+            Cell::from(file.path.display().to_string()),
+            Cell::from(units::bytes(file.bytes)),
+            Cell::from(&file.sha256),
+        ]
+    };
+    Table { columns, rows: files.map(row).collect() }
+}
+
+/// A word as a POSIX shell reads it back.
+fn shell_quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=,@%+".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_survive_a_shell() {
+        assert_eq!(shell_quoted("ci/quickstart.yaml"), "ci/quickstart.yaml");
+        assert_eq!(shell_quoted("it's here"), r"'it'\''s here'");
+        assert_eq!(shell_quoted(""), "''");
+    }
+}

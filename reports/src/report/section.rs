@@ -1,0 +1,77 @@
+//! A table with the sentences that belong to it, and what the rows of one share.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use reelbench_protocol::varying;
+use serde::Serialize;
+
+use super::table::{Cell, Column, Table};
+use crate::settings::shown;
+use crate::summary::CellSummary;
+
+/// A table with its caption.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct Section {
+    /// The table; without rows where there is nothing to show.
+    pub table: Table,
+    /// Sentences about it, in plain text.
+    pub notes: Vec<String>,
+}
+
+/// Settings of a table's rows: columns for those that vary, a sentence for the others.
+pub(crate) struct SettingColumns {
+    varying: BTreeSet<String>,
+    constant: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl SettingColumns {
+    pub(crate) fn of(cells: &[&CellSummary]) -> Self {
+        let varying = varying(cells.iter().map(|cell| &cell.requested));
+        // Those that have run come first.
+        let (ran, others): (Vec<&CellSummary>, Vec<&CellSummary>) =
+            cells.iter().partition(|cell| cell.effective.is_some());
+        let mut constant: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for cell in ran.into_iter().chain(others) {
+            for key in cell.requested.keys().filter(|key| !varying.contains(*key)) {
+                let values = constant.entry(key.clone()).or_default();
+                // What `auto` came to, only a cell that has run can tell.
+                if values.is_empty() || cell.effective.is_some() {
+                    values.extend(shown(key, &cell.requested, cell.effective.as_ref()));
+                }
+            }
+        }
+        Self { varying, constant }
+    }
+
+    pub(crate) fn columns(&self) -> impl Iterator<Item = Column> {
+        self.varying.iter().map(Column::left)
+    }
+
+    pub(crate) fn cells(&self, cell: &CellSummary) -> impl Iterator<Item = Cell> {
+        self.varying.iter().map(|key| Cell::optional(shown(key, &cell.requested, cell.effective.as_ref())))
+    }
+
+    /// The settings that vary, with their values in one cell: `use_cache true, num_beams 2`.
+    pub(crate) fn words(&self, cell: &CellSummary) -> Option<String> {
+        let values = self.varying.iter().filter_map(|key| {
+            Some(format!("{key} {}", shown(key, &cell.requested, cell.effective.as_ref())?))
+        });
+        let words = values.collect::<Vec<_>>().join(", ");
+        (!words.is_empty()).then_some(words)
+    }
+
+    /// `In every row: dtype f32, num_beams 1.`
+    pub(crate) fn caption(&self) -> Option<String> {
+        let words = self.constant.iter().map(|(key, values)| {
+            let values: Vec<_> = values.iter().map(String::as_str).collect();
+            format!("{key} {}", values.join(" / "))
+        });
+        let words = words.collect::<Vec<_>>().join(", ");
+        (!words.is_empty()).then(|| format!("In every row: {words}."))
+    }
+}
+
+/// What is added to a name whose numbers come from random weights.
+pub(crate) fn with_dummy_mark(cell: Cell, summary: &CellSummary) -> Cell {
+    if summary.dummy_weights { cell.with_note("(dummy weights)") } else { cell }
+}

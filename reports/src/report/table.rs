@@ -1,0 +1,96 @@
+//! Tables as data: what a cell says, and not how it is marked up.
+
+use serde::Serialize;
+
+/// A table of a report.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct Table {
+    /// Its columns.
+    pub columns: Vec<Column>,
+    /// Its rows, each with one cell per column.
+    pub rows: Vec<Vec<Cell>>,
+}
+
+/// A column of a table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Column {
+    /// Its heading.
+    pub title: String,
+    /// The side its cells stand on.
+    pub align: Align,
+    /// How its cells stand out.
+    pub emphasis: Emphasis,
+}
+
+/// The side of a column that its cells stand on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Align {
+    /// Words.
+    Left,
+    /// Numbers.
+    Right,
+}
+
+/// How cells stand out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Emphasis {
+    /// They do not.
+    Plain,
+    /// What a reader looks for first.
+    Strong,
+}
+
+/// A cell of a table, in plain text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Cell {
+    /// What it says.
+    pub text: String,
+    /// What is added to it, without the column's emphasis.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+impl Column {
+    /// A column of words.
+    pub(crate) fn left(title: impl Into<String>) -> Self {
+        Self { title: title.into(), align: Align::Left, emphasis: Emphasis::Plain }
+    }
+
+    /// A column of numbers.
+    pub(crate) fn right(title: impl Into<String>) -> Self {
+        Self { align: Align::Right, ..Self::left(title) }
+    }
+
+    /// The same column, standing out.
+    pub(crate) fn strong(self) -> Self {
+        Self { emphasis: Emphasis::Strong, ..self }
+    }
+}
+
+impl Cell {
+    /// Stands where there is no value.
+    pub const NONE: &'static str = "–";
+
+    /// A cell without a value.
+    pub(crate) fn none() -> Self {
+        Self::from(Self::NONE)
+    }
+
+    /// A value that may be absent.
+    pub(crate) fn optional(text: Option<impl Into<String>>) -> Self {
+        text.map_or_else(Self::none, |text| Self::from(text.into()))
+    }
+
+    /// The same cell with a note.
+    pub(crate) fn with_note(self, note: impl Into<String>) -> Self {
+        Self { note: Some(note.into()), ..self }
+    }
+}
+
+impl<T: Into<String>> From<T> for Cell {
+    fn from(text: T) -> Self {
+        Self { text: text.into(), note: None }
+    }
+}

@@ -1,0 +1,195 @@
+//! A run as its journal tells it.
+
+use std::collections::BTreeMap;
+
+use reelbench_protocol::{
+    CellEnd, CellId, CellSpec, Failure, JournalEvent, Loaded, Manifest, Pass, PlannedCell, RepeatResult,
+    RunnerInfo,
+};
+
+use crate::error::OrderProblem;
+
+/// A run: its manifest, and what its journal says about every cell.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Run {
+    /// What the run was made from.
+    pub manifest: Manifest,
+    /// Every cell of the plan: those to run in the order of the matrix, then those left out.
+    pub cells: Vec<CellRecord>,
+    /// Measured repeats planned per cell.
+    pub repeats: u32,
+    /// Warm-up repeats planned per cell.
+    pub warmup: u32,
+    /// The runner that spoke last, else the manifest's.
+    pub runner: Option<RunnerInfo>,
+    /// How far the run has come.
+    pub completion: Completion,
+}
+
+/// How far a run has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Completion {
+    /// Every cell has ended.
+    Finished,
+    /// It was interrupted, killed, or is still going on.
+    Unfinished,
+}
+
+/// What the journal says about one cell.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CellRecord {
+    /// The cell.
+    pub planned: PlannedCell,
+    /// Why the plan leaves it out, if it does.
+    pub left_out: Option<String>,
+    /// Every repeat that ended, warm-ups included, in the order of the journal.
+    pub repeats: Vec<RepeatResult>,
+    /// Every load of the weights it uses.
+    pub loads: Vec<Loaded>,
+    /// How it ended before its time, if it did.
+    pub ended: Option<EarlyEnd>,
+}
+
+/// The end of a cell before all its repeats were done.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EarlyEnd {
+    /// How.
+    pub end: CellEnd,
+    /// Why, and where.
+    pub failure: Failure,
+    /// The last lines of the runner's log.
+    pub log_tail: Vec<String>,
+}
+
+impl CellRecord {
+    /// The cell's specification.
+    pub fn spec(&self) -> &CellSpec {
+        &self.planned.spec
+    }
+
+    /// The samples, in the order of their repeat.
+    pub fn measured(&self) -> Vec<&RepeatResult> {
+        let mut measured: Vec<_> =
+            self.repeats.iter().filter(|repeat| repeat.pass == Pass::Measured).collect();
+        measured.sort_by_key(|repeat| repeat.repeat);
+        measured
+    }
+
+    /// The one or two samples in the middle by wall time (the earlier first where times are equal):
+    /// those whose mean wall time is the median. Stage times are taken from them, so that they sum to it.
+    pub fn typical(&self) -> Vec<&RepeatResult> {
+        let mut by_wall = self.measured();
+        by_wall.sort_by_key(|repeat| (repeat.wall_ns, repeat.repeat));
+        let count = by_wall.len();
+        let middle = count.saturating_sub(1) / 2..count / 2 + 1;
+        by_wall.get(middle).unwrap_or_default().to_vec()
+    }
+
+    fn new(planned: PlannedCell, left_out: Option<String>) -> Self {
+        Self { planned, left_out, repeats: Vec::new(), loads: Vec::new(), ended: None }
+    }
+
+    /// Adds a repeat. A sample that was taken again after an interruption replaces the first one.
+    fn push(&mut self, result: RepeatResult) {
+        if result.pass == Pass::Measured {
+            self.repeats.retain(|old| old.pass != Pass::Measured || old.repeat != result.repeat);
+        }
+        self.ended = None;
+        self.repeats.push(result);
+    }
+}
+
+/// A run that grows with each event of its journal.
+pub(crate) struct Replay {
+    run: Run,
+    index: BTreeMap<CellId, usize>,
+    progress: Progress,
+}
+
+/// What a journal has told so far.
+#[derive(PartialEq, Eq)]
+enum Progress {
+    Nothing,
+    Started,
+    Planned,
+}
+
+impl Replay {
+    pub(crate) fn new(manifest: Manifest) -> Self {
+        let runner = manifest.runner.clone();
+        let run = Run {
+            manifest,
+            cells: Vec::new(),
+            repeats: 0,
+            warmup: 0,
+            runner,
+            completion: Completion::Unfinished,
+        };
+        Self { run, index: BTreeMap::new(), progress: Progress::Nothing }
+    }
+
+    pub(crate) fn finish(self) -> Run {
+        self.run
+    }
+
+    /// Takes the next event.
+    pub(crate) fn apply(&mut self, event: JournalEvent) -> Result<(), OrderProblem> {
+        if self.progress == Progress::Nothing && !matches!(event, JournalEvent::Started { .. }) {
+            return Err(OrderProblem::NotStarted);
+        }
+        match event {
+            JournalEvent::Started { .. } => self.start(),
+            JournalEvent::Planned { cells, skipped, repeats, warmup } => {
+                self.run.repeats = repeats;
+                self.run.warmup = warmup;
+                let skipped = skipped.into_iter().map(|skipped| (skipped.cell, Some(skipped.reason)));
+                self.plan(cells.into_iter().map(|cell| (cell, None)).chain(skipped))?;
+            }
+            JournalEvent::RunnerStarted { hello } => self.run.runner = Some(hello.runner),
+            JournalEvent::Loaded { loaded, cells, .. } => {
+                for cell in &cells {
+                    self.record(cell)?.loads.push(loaded.clone());
+                }
+            }
+            JournalEvent::Repeat { result } => self.record(&result.cell.clone())?.push(*result),
+            JournalEvent::CellEnded { cell, end, failure, log_tail } => {
+                self.record(&cell)?.ended = Some(EarlyEnd { end, failure, log_tail });
+            }
+            JournalEvent::Interrupted => self.run.completion = Completion::Unfinished,
+            JournalEvent::Finished => self.run.completion = Completion::Finished,
+        }
+        Ok(())
+    }
+
+    fn start(&mut self) {
+        self.run.completion = Completion::Unfinished;
+        if self.progress == Progress::Nothing {
+            self.progress = Progress::Started;
+        }
+    }
+
+    fn plan(
+        &mut self,
+        cells: impl Iterator<Item = (PlannedCell, Option<String>)>,
+    ) -> Result<(), OrderProblem> {
+        if self.progress == Progress::Planned {
+            return Err(OrderProblem::PlannedTwice);
+        }
+        self.progress = Progress::Planned;
+        for (planned, left_out) in cells {
+            let id = planned.id.clone();
+            if self.index.insert(id.clone(), self.run.cells.len()).is_some() {
+                return Err(OrderProblem::DuplicateCell(id.into()));
+            }
+            self.run.cells.push(CellRecord::new(planned, left_out));
+        }
+        Ok(())
+    }
+
+    fn record(&mut self, cell: &CellId) -> Result<&mut CellRecord, OrderProblem> {
+        let index = self.index.get(cell).copied();
+        index
+            .and_then(|index| self.run.cells.get_mut(index))
+            .ok_or_else(|| OrderProblem::UnknownCell(cell.to_string()))
+    }
+}

@@ -1,0 +1,264 @@
+//! `summary.json`: every cell with its outcome and its numbers.
+
+use std::collections::BTreeMap;
+
+use reelbench_protocol::{
+    CellId, CellKind, ModelId, Output, RUN_FORMAT_VERSION, RepeatResult, Settings, Stage, VideoId, Work,
+};
+use serde::ser::SerializeMap as _;
+use serde::{Serialize, Serializer};
+
+use crate::outcome::{Judgement, Outcome, Place};
+use crate::run::{CellRecord, Run};
+use crate::stats::{self, Interval};
+use crate::tables::{Aggregates, CellAggregate, UNATTRIBUTED};
+
+/// `summary.json`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Summary {
+    /// Version of the run directory's files.
+    pub format: u32,
+    /// The run.
+    pub run_id: String,
+    /// The matrix's name.
+    pub name: String,
+    /// Every cell of the plan, in its order.
+    pub cells: Vec<CellSummary>,
+}
+
+/// One cell. Numbers other than the film's length are absent unless the cell is `ok` or `unstable`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CellSummary {
+    /// The cell.
+    pub id: CellId,
+    /// Base stages or captions.
+    pub kind: CellKind,
+    /// The film.
+    pub video: VideoId,
+    /// The captioner; absent in stage 1.
+    pub model: Option<ModelId>,
+    /// Where the weights come from: the captioner's, or in stage 1 the speech model's.
+    pub weights: Option<String>,
+    /// Whether they are random.
+    pub dummy_weights: bool,
+    /// The settings asked for; [`requested`] lists the keys.
+    pub requested: Settings,
+    /// The settings in force, once a repeat has told.
+    pub effective: Option<Settings>,
+    /// How it came out.
+    pub outcome: Outcome,
+    /// Why, unless it is ok.
+    pub reason: Option<String>,
+    /// Where it went wrong.
+    #[serde(skip)]
+    pub place: Place,
+    /// Length of the film in seconds, known from any cell that read it.
+    pub media_s: Option<f64>,
+    /// Real-time factor: `wall_s / media_s`.
+    pub rtf: Option<Rtf>,
+    /// Wall time of a repeat.
+    pub wall_s: Option<WallTime>,
+    /// Seconds from disk to ready; the median where the weights were loaded more than once. Not part of `wall_s`.
+    pub load_s: Option<f64>,
+    /// Seconds per stage, `unattributed` last: the mean over the one or two repeats in the middle by wall time.
+    /// They sum to the median wall time.
+    pub stages_s: Option<StageTimes>,
+    /// Scenes found, or captioned.
+    pub scenes: Option<u64>,
+    /// New tokens of all scenes, in the (first) repeat of the middle.
+    pub tokens_out: Option<u64>,
+    /// Median over every measured scene of the time to its first token.
+    pub ttft_s: Option<f64>,
+    /// Tokens after each scene's first, per second of the decode stage: the median over the repeats.
+    pub tokens_per_s: Option<f64>,
+    /// Highest resident memory of any measured repeat.
+    pub peak_rss_bytes: Option<u64>,
+    /// Highest memory on the accelerator of any measured repeat.
+    pub peak_vram_bytes: Option<u64>,
+    /// Memory that the weights take up.
+    pub weights_bytes: Option<u64>,
+    /// Scores against references; empty where there is none.
+    pub quality: BTreeMap<String, f64>,
+}
+
+/// Real-time factor of a cell.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Rtf {
+    /// Median of the samples.
+    pub median: f64,
+    /// Its interval; absent with one sample.
+    pub ci95: Option<Interval>,
+    /// In the order of the repeats.
+    pub samples: Vec<f64>,
+}
+
+/// Wall time of a cell's repeats in seconds.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct WallTime {
+    /// Median of the samples.
+    pub median: f64,
+    /// In the order of the repeats.
+    pub samples: Vec<f64>,
+}
+
+/// Seconds per stage in the order of the pipeline; an object in JSON.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StageTimes(pub Vec<(String, f64)>);
+
+impl Serialize for StageTimes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (stage, seconds) in &self.0 {
+            map.serialize_entry(stage, seconds)?;
+        }
+        map.end()
+    }
+}
+
+impl Summary {
+    /// Puts together what the journal's judgement and the tables' numbers say.
+    pub(crate) fn new(run: &Run, judgements: &[Judgement], aggregates: &Aggregates) -> Self {
+        let lengths = film_lengths(run);
+        let none = CellAggregate::default();
+        let cells = run
+            .cells
+            .iter()
+            .zip(judgements)
+            .enumerate()
+            .map(|(index, (cell, judgement))| {
+                let media_s = lengths.get(&cell.spec().video.id).copied();
+                let unmeasured = unmeasured(cell, judgement, media_s);
+                if judgement.outcome.is_measured() {
+                    measured(unmeasured, cell, aggregates.get(&index).unwrap_or(&none))
+                } else {
+                    unmeasured
+                }
+            })
+            .collect();
+        Self {
+            format: RUN_FORMAT_VERSION,
+            run_id: run.manifest.run_id.clone(),
+            name: run.manifest.name.clone(),
+            cells,
+        }
+    }
+}
+
+impl CellSummary {
+    /// Seconds of a stage, if the cell has it.
+    pub fn stage_s(&self, stage: &str) -> Option<f64> {
+        self.stages_s.as_ref()?.0.iter().find(|(name, _)| name == stage).map(|(_, seconds)| *seconds)
+    }
+}
+
+/// The length of every film that a repeat has read.
+fn film_lengths(run: &Run) -> BTreeMap<VideoId, f64> {
+    let mut lengths = BTreeMap::new();
+    for cell in &run.cells {
+        for repeat in cell.repeats.iter().filter(|repeat| repeat.media_s.is_finite()) {
+            lengths.entry(cell.spec().video.id.clone()).or_insert(repeat.media_s);
+        }
+    }
+    lengths
+}
+
+/// A cell's identity, settings and outcome.
+fn unmeasured(cell: &CellRecord, judgement: &Judgement, media_s: Option<f64>) -> CellSummary {
+    let spec = cell.spec();
+    let (model, weights) = match &spec.work {
+        Work::Caption(caption) => (Some(caption.model.clone()), Some(&caption.weights)),
+        Work::Stage1(stage1) => (None, stage1.asr.as_ref().map(|asr| &asr.weights)),
+    };
+    CellSummary {
+        id: cell.planned.id.clone(),
+        kind: spec.kind(),
+        video: spec.video.id.clone(),
+        model,
+        weights: weights.map(ToString::to_string),
+        dummy_weights: spec.uses_dummy_weights(),
+        requested: spec.requested(),
+        effective: judgement.effective.clone(),
+        outcome: judgement.outcome,
+        reason: judgement.reason.clone(),
+        place: judgement.place,
+        media_s,
+        rtf: None,
+        wall_s: None,
+        load_s: None,
+        stages_s: None,
+        scenes: None,
+        tokens_out: None,
+        ttft_s: None,
+        tokens_per_s: None,
+        peak_rss_bytes: None,
+        peak_vram_bytes: None,
+        weights_bytes: None,
+        quality: BTreeMap::new(),
+    }
+}
+
+/// The same cell with its numbers.
+fn measured(base: CellSummary, cell: &CellRecord, aggregate: &CellAggregate) -> CellSummary {
+    let repeats = cell.measured();
+    let typical = cell.typical();
+    let walls: Vec<f64> = repeats.iter().map(|repeat| seconds(repeat.wall_ns)).collect();
+    let factors: Vec<f64> = repeats.iter().map(|repeat| seconds(repeat.wall_ns) / repeat.media_s).collect();
+    let loads: Vec<f64> = cell.loads.iter().map(|load| seconds(load.load_ns)).collect();
+    CellSummary {
+        rtf: stats::median(&factors).map(|median| Rtf {
+            median,
+            ci95: stats::median_interval(&factors),
+            samples: factors,
+        }),
+        wall_s: stats::median(&walls).map(|median| WallTime { median, samples: walls }),
+        load_s: stats::median(&loads),
+        stages_s: Some(stage_times(base.kind, aggregate, typical.len())),
+        scenes: typical.first().and_then(|repeat| scenes(repeat)),
+        tokens_out: typical.first().and_then(|repeat| tokens_out(repeat)),
+        ttft_s: aggregate.ttft_s,
+        tokens_per_s: aggregate.tokens_per_s,
+        peak_rss_bytes: repeats.iter().filter_map(|repeat| repeat.peak_rss_bytes).max(),
+        peak_vram_bytes: repeats.iter().filter_map(|repeat| repeat.peak_vram_bytes).max(),
+        weights_bytes: cell.loads.last().map(|load| load.weights_bytes),
+        ..base
+    }
+}
+
+/// The stages of a captioning cell, all of them; of stage 1, those that ran; then what no span covers.
+fn stage_times(kind: CellKind, aggregate: &CellAggregate, repeats: usize) -> StageTimes {
+    let of_captioning = |stage: &Stage| {
+        kind == CellKind::Caption
+            && matches!(
+                stage,
+                Stage::Frames | Stage::Preprocess | Stage::Vision | Stage::Prefill | Stage::Decode
+            )
+    };
+    let times = Stage::ALL
+        .iter()
+        .filter(|stage| of_captioning(stage) || aggregate.stage_ns.contains_key(stage.as_str()))
+        .map(|stage| stage.as_str())
+        .chain([UNATTRIBUTED])
+        .map(|stage| {
+            let ns = aggregate.stage_ns.get(stage).copied().unwrap_or(0);
+            (stage.to_owned(), ns as f64 / (repeats.max(1) as f64 * 1e9))
+        });
+    StageTimes(times.collect())
+}
+
+fn scenes(repeat: &RepeatResult) -> Option<u64> {
+    match &repeat.output {
+        Output::Caption { scenes } => Some(scenes.len() as u64),
+        Output::Stage1(output) => output.scenes.as_ref().map(|list| list.scenes.len() as u64),
+    }
+}
+
+fn tokens_out(repeat: &RepeatResult) -> Option<u64> {
+    match &repeat.output {
+        Output::Caption { scenes } => Some(scenes.iter().map(|scene| scene.tokens.len() as u64).sum()),
+        Output::Stage1(_) => None,
+    }
+}
+
+fn seconds(ns: u64) -> f64 {
+    ns as f64 / 1e9
+}

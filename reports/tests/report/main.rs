@@ -1,0 +1,12 @@
+//! Run directories in, summaries and reports out.
+
+#[cfg(test)]
+mod fixtures;
+#[cfg(test)]
+mod journal;
+#[cfg(test)]
+mod outcomes;
+#[cfg(test)]
+mod rendering;
+#[cfg(test)]
+mod support;
