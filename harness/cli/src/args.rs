@@ -1,0 +1,304 @@
+//! What can be typed. Meaning is given to it in `cmd`.
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+use reelbench_matrix::Selection;
+use reelbench_protocol::{Detector, Device, Dtype, EarlyStopping, Family, Quantization};
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+const EXAMPLES: &str = "\
+Examples:
+  bench matrix.yaml                         plan, run and report
+  bench plan matrix.yaml                    what would be done; nothing runs
+  bench run matrix.yaml --only model=llava* --repeats 5
+  bench run matrix.yaml --resume runs/seed-table-20260102T030405Z
+  bench report runs/seed-table-20260102T030405Z
+  bench probe transcribe talk.mp4 --weights models/whisper-tiny.en
+
+Exit codes:
+  0 all cells ok   2 usage or invalid matrix   3 some cells did not end ok
+  130 interrupted, resumable   1 anything else";
+
+/// Measures video-understanding pipelines, reproducibly.
+#[derive(Debug, Parser)]
+#[command(name = "bench", version, styles = STYLES, after_help = EXAMPLES)]
+#[command(override_usage = "bench MATRIX.yaml [OPTIONS]\n       bench <COMMAND>")]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+impl Cli {
+    /// What was typed. `bench MATRIX.yaml` is short for `bench run MATRIX.yaml`.
+    pub(crate) fn from_command_line() -> Self {
+        let mut typed: Vec<OsString> = std::env::args_os().collect();
+        if typed.get(1).is_some_and(|first| names_a_file(first)) {
+            typed.insert(1, "run".into());
+        }
+        Self::parse_from(typed)
+    }
+}
+
+/// Whether a word is a file's name rather than a mistyped subcommand.
+fn names_a_file(word: &OsStr) -> bool {
+    let path = Path::new(word);
+    !word.as_encoded_bytes().starts_with(b"-")
+        && (path.extension().is_some() || path.components().count() > 1 || path.is_file())
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a matrix and report: the same as `bench MATRIX.yaml`
+    Run(Box<RunArgs>),
+    /// Show every cell and why any is skipped; nothing runs
+    Plan(PlanArgs),
+    /// Render the report again from a run directory
+    Report(ReportArgs),
+    /// Try one stage on one input; JSON on standard output
+    #[command(subcommand)]
+    Probe(ProbeCommand),
+    /// Show what this machine has: processor, memory, runner, FFmpeg, models
+    Doctor(DoctorArgs),
+    /// Print the JSON schema of matrix.yaml, for editors
+    Schema,
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Output {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct OutputArgs {
+    /// Print JSON on standard output instead of text
+    #[arg(long)]
+    json: bool,
+}
+
+impl OutputArgs {
+    pub(crate) fn output(self) -> Output {
+        if self.json { Output::Json } else { Output::Text }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunnerArgs {
+    /// The runner: a name from runners.yaml beside the matrix, or a program's path
+    #[arg(long, env = "BENCH_RUNNER", value_name = "NAME|PATH", default_value = "candle")]
+    pub(crate) runner: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// The matrix
+    #[arg(value_name = "MATRIX.yaml")]
+    pub(crate) matrix: PathBuf,
+    /// Write the run here instead of runs/NAME-TIME
+    #[arg(long, value_name = "DIR", conflicts_with = "resume")]
+    pub(crate) out: Option<PathBuf>,
+    /// Go on with an interrupted run
+    #[arg(long, value_name = "DIR")]
+    pub(crate) resume: Option<PathBuf>,
+    /// Run only the cells that match, such as `model=llava*,use_cache=true`
+    #[arg(long, value_name = "EXPR")]
+    pub(crate) only: Option<Selection>,
+    /// Measured repeats per cell, in place of the matrix's
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) repeats: Option<u32>,
+    /// Where to compute, in place of the matrix's: auto, cpu or cuda:N
+    #[arg(long, value_name = "DEVICE")]
+    pub(crate) device: Option<Device>,
+    /// Keep the frames given to the models as PNG files
+    #[arg(long)]
+    save_frames: bool,
+    /// Use the network for nothing; this version never does
+    #[arg(long)]
+    offline: bool,
+    #[command(flatten)]
+    pub(crate) runner: RunnerArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+/// What becomes of the frames that models are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Frames {
+    Forget,
+    Save,
+}
+
+impl RunArgs {
+    pub(crate) fn frames(&self) -> Frames {
+        if self.save_frames { Frames::Save } else { Frames::Forget }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    /// The matrix
+    #[arg(value_name = "MATRIX.yaml")]
+    pub(crate) matrix: PathBuf,
+    /// Show only the cells that match, such as `model=llava*,use_cache=true`
+    #[arg(long, value_name = "EXPR")]
+    pub(crate) only: Option<Selection>,
+    #[command(flatten)]
+    pub(crate) runner: RunnerArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReportArgs {
+    /// The run directory
+    pub(crate) dir: PathBuf,
+    /// A minijinja template in place of the built-in report.md.j2
+    #[arg(long, value_name = "FILE")]
+    pub(crate) template: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    #[command(flatten)]
+    pub(crate) runner: RunnerArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProbeCommand {
+    /// Find the scenes of a film
+    Scenes(ScenesArgs),
+    /// Transcribe the speech of a sound file or a film
+    Transcribe(TranscribeArgs),
+    /// Caption pictures
+    Caption(Box<CaptionArgs>),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ScenesArgs {
+    /// The film
+    pub(crate) video: PathBuf,
+    /// The detector
+    #[arg(long, value_parser = word(Detector::ALL, Detector::as_str), default_value = "content")]
+    pub(crate) detector: Detector,
+    /// Its threshold [default: 27.0 for content, 3.0 for adaptive]
+    #[arg(long, value_name = "T")]
+    pub(crate) threshold: Option<f64>,
+    /// Shortest scene in frames
+    #[arg(long, value_name = "FRAMES", default_value_t = 15)]
+    pub(crate) min_scene_len: u32,
+    #[command(flatten)]
+    pub(crate) runner: RunnerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TranscribeArgs {
+    /// A sound file or a film
+    #[arg(value_name = "AUDIO_OR_VIDEO")]
+    pub(crate) media: PathBuf,
+    /// A folder, hf:owner/name[@revision] or dummy:PRESET
+    #[arg(long, value_name = "WEIGHTS")]
+    pub(crate) weights: String,
+    /// Beams; 1 is greedy
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) num_beams: u32,
+    /// Predict times
+    #[arg(long, value_name = "true|false", action = clap::ArgAction::Set, default_value_t = true)]
+    pub(crate) timestamps: bool,
+    /// Decode again at higher temperatures where the result looks wrong
+    #[arg(long, value_name = "true|false", action = clap::ArgAction::Set, default_value_t = false)]
+    pub(crate) temperature_fallback: bool,
+    /// Where to compute: auto, cpu or cuda:N
+    #[arg(long, default_value_t = Device::Auto)]
+    pub(crate) device: Device,
+    #[command(flatten)]
+    pub(crate) runner: RunnerArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CaptionArgs {
+    /// The architecture
+    #[arg(long, value_parser = word(Family::ALL, Family::as_str))]
+    pub(crate) family: Family,
+    /// A folder, hf:owner/name[@revision] or dummy:PRESET
+    #[arg(long, value_name = "WEIGHTS")]
+    pub(crate) weights: String,
+    /// The pictures, in order
+    #[arg(long, value_name = "A.png,B.png", value_delimiter = ',', required = true)]
+    pub(crate) frames: Vec<PathBuf>,
+    /// What is asked
+    #[arg(long, default_value = reelbench_matrix::DEFAULT_QUESTION)]
+    pub(crate) question: String,
+    /// The whole prompt with its image markers, in place of the family's template
+    #[arg(long)]
+    pub(crate) prompt: Option<String>,
+    /// Beams; 1 is greedy
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) num_beams: u32,
+    /// New tokens at most
+    #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) max_new_tokens: u32,
+    /// New tokens at least
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) min_new_tokens: u32,
+    /// Exponent of the length that a beam's score is divided by
+    #[arg(long, value_name = "P", default_value_t = 1.0, allow_negative_numbers = true)]
+    pub(crate) length_penalty: f64,
+    /// When beam search ends
+    #[arg(long, value_parser = word(EarlyStopping::ALL, EarlyStopping::as_str), default_value = "false")]
+    pub(crate) early_stopping: EarlyStopping,
+    /// Penalty on tokens seen before; 1 is none
+    #[arg(long, value_name = "R", default_value_t = 1.0)]
+    pub(crate) repetition_penalty: f64,
+    /// Keep keys and values of past tokens
+    #[arg(long, value_name = "true|false", action = clap::ArgAction::Set, default_value_t = true)]
+    pub(crate) use_cache: bool,
+    /// Storage of the language model's weights
+    #[arg(long, value_parser = word(Quantization::ALL, Quantization::as_str), default_value = "none")]
+    pub(crate) quantization: Quantization,
+    /// Type of the computation
+    #[arg(long, value_parser = word(Dtype::ALL, Dtype::as_str), default_value = "auto")]
+    pub(crate) dtype: Dtype,
+    /// Crops of the HD transform, for families that have one
+    #[arg(long, value_name = "N")]
+    pub(crate) num_crops: Option<u32>,
+    /// Where to compute: auto, cpu or cuda:N
+    #[arg(long, default_value_t = Device::Auto)]
+    pub(crate) device: Device,
+    #[command(flatten)]
+    pub(crate) runner: RunnerArgs,
+}
+
+/// Reads one of the protocol's closed choices by its word.
+fn word<T: Copy + Send + Sync + 'static>(
+    all: &'static [T],
+    as_str: fn(T) -> &'static str,
+) -> impl TypedValueParser<Value = T> {
+    PossibleValuesParser::new(all.iter().map(|value| as_str(*value)))
+        .try_map(move |typed| all.iter().copied().find(|value| as_str(*value) == typed).ok_or(UnknownWord))
+}
+
+/// Never seen: the parser before it lets only known words through.
+#[derive(Debug, thiserror::Error)]
+#[error("not one of the possible values")]
+struct UnknownWord;

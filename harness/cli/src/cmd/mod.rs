@@ -1,0 +1,7 @@
+//! One file per subcommand.
+
+pub(crate) mod doctor;
+pub(crate) mod plan;
+pub(crate) mod probe;
+pub(crate) mod report;
+pub(crate) mod run;

@@ -1,0 +1,104 @@
+//! `bench plan`: every cell and what it will do; nothing runs.
+
+use std::fmt::Write;
+
+use reelbench_matrix::RunOverrides;
+use reelbench_protocol::{CellId, CellKind, ModelId, PlannedCell, Settings, SkippedCell, VideoId, Work};
+use serde::Serialize;
+
+use crate::args::{Output, PlanArgs};
+use crate::error::BenchError;
+use crate::exit_code::Exit;
+use crate::label::Labels;
+use crate::plan::{Planned, plan as make_plan};
+use crate::print;
+
+pub(crate) fn plan(args: &PlanArgs) -> Result<Exit, BenchError> {
+    let planned = make_plan(&args.matrix, &args.runner.runner, args.only.as_ref(), RunOverrides::default())?;
+    match args.output.output() {
+        Output::Json => print::json(&PlanJson::of(&planned)),
+        Output::Text => print::text(&describe(&planned)),
+    }
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct PlanJson<'a> {
+    name: &'a str,
+    runner: &'a str,
+    repeats: u32,
+    warmup: u32,
+    cells: Vec<CellJson<'a>>,
+    skipped: &'a [SkippedCell],
+}
+
+#[derive(Serialize)]
+struct CellJson<'a> {
+    id: &'a CellId,
+    kind: CellKind,
+    video: &'a VideoId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<&'a ModelId>,
+    requested: Settings,
+    dummy_weights: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scenes_from: Option<&'a CellId>,
+}
+
+impl<'a> PlanJson<'a> {
+    fn of(planned: &'a Planned) -> Self {
+        Self {
+            name: planned.matrix.name(),
+            runner: &planned.runner.name,
+            repeats: planned.matrix.run().repeats,
+            warmup: planned.matrix.run().warmup,
+            cells: planned.expansion.cells.iter().map(CellJson::of).collect(),
+            skipped: &planned.expansion.skipped,
+        }
+    }
+}
+
+impl<'a> CellJson<'a> {
+    fn of(cell: &'a PlannedCell) -> Self {
+        Self {
+            id: &cell.id,
+            kind: cell.spec.kind(),
+            video: &cell.spec.video.id,
+            model: match &cell.spec.work {
+                Work::Stage1(_) => None,
+                Work::Caption(caption) => Some(&caption.model),
+            },
+            requested: cell.spec.requested(),
+            dummy_weights: cell.spec.uses_dummy_weights(),
+            scenes_from: cell.scenes_from.as_ref(),
+        }
+    }
+}
+
+/// A line per cell, then the skipped ones, then the sum.
+fn describe(planned: &Planned) -> String {
+    let cells = &planned.expansion.cells;
+    let skipped = &planned.expansion.skipped;
+    let labels = Labels::of(cells.iter().chain(skipped.iter().map(|skipped| &skipped.cell)));
+    let run = planned.matrix.run();
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    for cell in cells {
+        let dummy = if cell.spec.uses_dummy_weights() { "  (dummy weights)" } else { "" };
+        let _ =
+            writeln!(text, "{}  {:<7}  {}{dummy}", cell.id, cell.spec.kind().as_str(), labels.label(cell));
+    }
+    for SkippedCell { cell, reason } in skipped {
+        let _ = writeln!(text, "{}  skipped  {}: {reason}", cell.id, labels.label(cell));
+    }
+    let _ = writeln!(
+        text,
+        "{} cells, {} skipped; {} repeats each after {} to warm up, on runner {}",
+        cells.len(),
+        skipped.len(),
+        run.repeats,
+        run.warmup,
+        planned.runner.name
+    );
+    text
+}

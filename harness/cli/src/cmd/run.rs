@@ -1,0 +1,151 @@
+//! `bench run`, and `bench MATRIX.yaml`: plan, run and report.
+
+use std::num::NonZeroU32;
+use std::path::Path;
+use std::thread;
+use std::time::SystemTime;
+
+use reelbench_exec::{ExpectedHash, Inputs, RunDirectory, RunEnd, RunPlan, StopFlag, execute};
+use reelbench_matrix::{Matrix, RunOverrides};
+use reelbench_protocol::Manifest;
+use reelbench_reports::{Rebuilt, Template, rebuild};
+use serde::Serialize;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use crate::args::{Frames, Output, RunArgs};
+use crate::error::BenchError;
+use crate::exit_code::Exit;
+use crate::plan::{Planned, plan};
+use crate::progress::Progress;
+use crate::{manifest, print};
+
+/// Where runs are kept unless told otherwise.
+const RUNS: &str = "runs";
+
+pub(crate) fn run(args: &RunArgs) -> Result<Exit, BenchError> {
+    let overrides = RunOverrides { repeats: args.repeats.and_then(NonZeroU32::new), device: args.device };
+    let planned = plan(&args.matrix, &args.runner.runner, args.only.as_ref(), overrides)?;
+    let (directory, before) = open_directory(args, &planned.matrix)?;
+    print::line(&format!("run {}", directory.path().display()));
+    let inputs = Inputs::of(&planned.expansion.cells, &expected_hashes(&planned.matrix));
+    let manifest = match before {
+        Some(manifest) => manifest,
+        None => manifest::manifest(&planned, &directory, &inputs),
+    };
+    directory.write_manifest(&manifest)?;
+    let stop = StopFlag::new();
+    stop_on_interrupt(stop.clone())?;
+    let plan = run_plan(args, &planned, inputs);
+    let mut progress = Progress::new(&planned.expansion.cells);
+    let end = execute(&plan, &directory, &planned.runner, &mut progress, &stop)?;
+    progress.close();
+    if matches!(end, RunEnd::Finished(_)) {
+        let finished = Some(reelbench_exec::rfc3339(SystemTime::now()));
+        directory.write_manifest(&Manifest { finished, ..manifest })?;
+    }
+    let rebuilt = rebuild(directory.path(), &Template::default())?;
+    conclude(args, &directory, end, &rebuilt)
+}
+
+/// A new directory, or the one to go on with and its manifest.
+fn open_directory(args: &RunArgs, matrix: &Matrix) -> Result<(RunDirectory, Option<Manifest>), BenchError> {
+    let text = matrix.text().as_bytes();
+    if let Some(root) = &args.resume {
+        let (directory, manifest) = RunDirectory::resume(root, text)?;
+        return Ok((directory, Some(manifest)));
+    }
+    let root = args
+        .out
+        .clone()
+        .unwrap_or_else(|| RunDirectory::default_path(Path::new(RUNS), matrix.name(), SystemTime::now()));
+    Ok((RunDirectory::create(&root, text)?, None))
+}
+
+fn expected_hashes(matrix: &Matrix) -> Vec<ExpectedHash> {
+    let file = matrix.file().display();
+    let expected = matrix.videos().iter().filter_map(|video| {
+        let place = match video.sha256_line {
+            Some(line) => format!("{file}:{line}"),
+            None => "datasets/catalog.yaml".to_owned(),
+        };
+        let sha256 = video.sha256.as_ref()?.as_str().to_owned();
+        Some(ExpectedHash { video: video.spec.id.clone(), sha256, place })
+    });
+    expected.collect()
+}
+
+fn run_plan(args: &RunArgs, planned: &Planned, inputs: Inputs) -> RunPlan {
+    let run = planned.matrix.run();
+    RunPlan {
+        cells: planned.expansion.cells.clone(),
+        skipped: planned.expansion.skipped.clone(),
+        known_failures: inputs.known_failures,
+        repeats: run.repeats,
+        warmup: run.warmup,
+        timeout: run.timeout,
+        seed: run.seed,
+        order: run.order,
+        device: run.device,
+        save_frames: args.frames() == Frames::Save,
+    }
+}
+
+/// The first interrupt ends the run cleanly; the second ends the process.
+fn stop_on_interrupt(stop: StopFlag) -> Result<(), BenchError> {
+    let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(BenchError::Signals)?;
+    thread::spawn(move || {
+        for signal in signals.forever() {
+            if stop.is_requested() {
+                // Runners end by themselves when their input closes.
+                std::process::exit(128 + signal);
+            }
+            stop.request();
+        }
+    });
+    Ok(())
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Conclusion<'a> {
+    directory: &'a Path,
+    report: &'a Path,
+    interrupted: bool,
+    counts: &'a reelbench_reports::Counts,
+}
+
+fn conclude(
+    args: &RunArgs,
+    directory: &RunDirectory,
+    end: RunEnd,
+    rebuilt: &Rebuilt,
+) -> Result<Exit, BenchError> {
+    let interrupted = end == RunEnd::Interrupted;
+    match args.output.output() {
+        Output::Json => {
+            print::json(&Conclusion {
+                directory: directory.path(),
+                report: &rebuilt.report_path,
+                interrupted,
+                counts: &rebuilt.counts,
+            })?;
+        }
+        Output::Text => {
+            let report = rebuilt.report_path.display();
+            print::text(&format!(
+                "\n{}\n{}\nreport: {report}\n",
+                rebuilt.report.verdict.text, rebuilt.main_table
+            ))?;
+        }
+    }
+    if interrupted {
+        print::line(&format!(
+            "interrupted; go on with: bench run {} --resume {}",
+            args.matrix.display(),
+            directory.path().display()
+        ));
+        return Ok(Exit::Interrupted);
+    }
+    Ok(if rebuilt.counts.not_ok() == 0 { Exit::Ok } else { Exit::CellsNotOk })
+}

@@ -1,0 +1,58 @@
+//! Why `bench` could not do what it was told.
+
+use std::io;
+use std::path::PathBuf;
+
+use reelbench_exec::{DirectoryError, ExecError, RunnerError};
+use reelbench_matrix::{MatrixError, WeightsError};
+use reelbench_protocol::Failure;
+use reelbench_reports::ReportError;
+
+use crate::exit_code::Exit;
+
+/// Why `bench` could not do what it was told.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BenchError {
+    #[error(transparent)]
+    Matrix(#[from] Box<MatrixError>),
+    #[error("--only {expression} matches none of the {cells} cells; `bench plan` lists them")]
+    NothingSelected { expression: String, cells: usize },
+    #[error("--weights {word}: {source}; {}", source.help())]
+    Weights { word: String, source: WeightsError },
+    #[error("no such file: {}", .0.display())]
+    NoSuchFile(PathBuf),
+    #[error("runner `{name}` was not found: {looked}")]
+    NoRunner { name: String, looked: String },
+    #[error(transparent)]
+    Runner(#[from] RunnerError),
+    #[error(transparent)]
+    Exec(#[from] ExecError),
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+    #[error(transparent)]
+    Report(#[from] ReportError),
+    #[error("{0}")]
+    Probe(Failure),
+    #[error("cannot listen for interrupts ({0})")]
+    Signals(#[source] io::Error),
+    #[error("cannot write to standard output ({0})")]
+    Output(#[source] io::Error),
+}
+
+impl BenchError {
+    /// The exit code that stands for this error.
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Matrix(_) | Self::NothingSelected { .. } | Self::Weights { .. } | Self::NoSuchFile(_) => {
+                Exit::Invalid
+            }
+            _ => Exit::Error,
+        }
+    }
+}
+
+impl From<MatrixError> for BenchError {
+    fn from(error: MatrixError) -> Self {
+        Self::Matrix(Box::new(error))
+    }
+}

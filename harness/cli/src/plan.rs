@@ -1,0 +1,54 @@
+//! From a matrix's file to the cells that will be run, as `plan` and `run` both need it.
+
+use std::path::Path;
+
+use reelbench_exec::{RunnerCommand, RunnerLog, RunnerProcess, StopFlag};
+use reelbench_matrix::{Expansion, Folders, Matrix, RunOverrides, Selection, with_dependencies};
+use reelbench_protocol::Hello;
+
+use crate::error::BenchError;
+use crate::{print, runners};
+
+/// A matrix, the runner it is for, and the cells it comes to.
+pub(crate) struct Planned {
+    pub(crate) matrix: Matrix,
+    pub(crate) runner: RunnerCommand,
+    pub(crate) hello: Hello,
+    pub(crate) expansion: Expansion,
+}
+
+/// Reads a matrix and expands it to what the runner can do.
+///
+/// # Errors
+/// When the matrix has a mistake, asks for what the runner cannot do, or the runner does not start.
+pub(crate) fn plan(
+    path: &Path,
+    runner: &str,
+    only: Option<&Selection>,
+    overrides: RunOverrides,
+) -> Result<Planned, BenchError> {
+    let mut matrix = Matrix::load(path, &Folders::from_env())?;
+    matrix.override_run(overrides);
+    let runner = runners::find(runner, Some(path))?;
+    let hello = greet(&runner)?;
+    let mut expansion = matrix.expand(&hello.capabilities)?;
+    for warning in &expansion.warnings {
+        print::line(&format!("warning: {}", warning.in_file(matrix.file())));
+    }
+    if let Some(selection) = only {
+        let cells = expansion.cells.len();
+        expansion.cells = with_dependencies(&expansion.cells, selection);
+        expansion.skipped.retain(|skipped| selection.matches(&skipped.cell));
+        if expansion.cells.is_empty() {
+            return Err(BenchError::NothingSelected { expression: selection.to_string(), cells });
+        }
+    }
+    Ok(Planned { matrix, runner, hello, expansion })
+}
+
+/// Starts a runner just to hear what it can do.
+pub(crate) fn greet(runner: &RunnerCommand) -> Result<Hello, BenchError> {
+    let (process, hello) = RunnerProcess::start(runner, &RunnerLog::Inherited, &StopFlag::new())?;
+    process.shutdown(std::time::Duration::from_secs(5));
+    Ok(hello)
+}

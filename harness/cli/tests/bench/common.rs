@@ -1,0 +1,123 @@
+//! Starts `bench` in a folder of its own.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A folder to run `bench` in.
+pub(crate) struct Workplace {
+    folder: TempDir,
+}
+
+/// How a call of `bench` ended.
+pub(crate) struct Ended {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Workplace {
+    pub(crate) fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, content).unwrap();
+        path
+    }
+
+    pub(crate) fn copy(&self, from: &Path, name: &str) -> PathBuf {
+        self.write(name, fs::read(from).unwrap_or_else(|error| panic!("{}: {error}", from.display())))
+    }
+
+    /// Runs `bench` with arguments separated by blanks.
+    pub(crate) fn bench(&self, args: &str) -> Ended {
+        self.command(&args.split_whitespace().collect::<Vec<_>>())
+    }
+
+    pub(crate) fn command(&self, args: &[&str]) -> Ended {
+        let output: Output = Command::new(bench())
+            .args(args)
+            .current_dir(self.folder.path())
+            .env_remove("BENCH_RUNNER")
+            .env("HF_HUB_CACHE", self.path("hub"))
+            .output()
+            .unwrap();
+        let text = |bytes: &[u8]| {
+            String::from_utf8_lossy(bytes).replace(&self.folder.path().display().to_string(), "[WORK]")
+        };
+        Ended {
+            code: output.status.code().expect("an exit code"),
+            stdout: text(&output.stdout),
+            stderr: text(&output.stderr),
+        }
+    }
+
+    pub(crate) fn read(&self, name: &str) -> String {
+        let path = self.path(name);
+        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    pub(crate) fn json(&self, name: &str) -> Value {
+        serde_json::from_str(&self.read(name)).unwrap()
+    }
+
+    /// Objects of a file with one a line.
+    pub(crate) fn json_lines(&self, name: &str) -> Vec<Value> {
+        self.read(name).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+impl Ended {
+    /// Fails with everything `bench` said unless it ended with `code`.
+    pub(crate) fn expect(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        self
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}:\n{}", self.stdout))
+    }
+}
+
+fn bench() -> &'static Path {
+    let bench = Path::new(env!("CARGO_BIN_EXE_bench"));
+    for runner in ["bench-runner", "bench-runner-fake"] {
+        assert!(
+            bench.with_file_name(runner).is_file(),
+            "{runner} is not built: `make test` builds it, or cargo build --release --workspace"
+        );
+    }
+    bench
+}
+
+/// The cells of a summary that are of a model.
+pub(crate) fn cells_of<'a>(summary: &'a Value, model: &str) -> Vec<&'a Value> {
+    summary["cells"].as_array().unwrap().iter().filter(|cell| cell["model"] == model).collect()
+}
+
+/// The clip that lies in the repository.
+pub(crate) fn clip() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../datasets/clips/sintel-quickstart.mp4")
+}
+
+/// A file of the shared reference kit; `None`, loudly, where there is none.
+pub(crate) fn shared(name: &str) -> Option<PathBuf> {
+    let root = std::env::var_os("REELBENCH_SHARED")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), PathBuf::from);
+    let path = root.join(name);
+    if path.exists() {
+        return Some(path);
+    }
+    eprintln!("SKIPPED: {} does not exist; set REELBENCH_SHARED to the reference kit", path.display());
+    None
+}

@@ -1,0 +1,124 @@
+//! `bench probe` against references.
+
+use serde_json::Value;
+
+use crate::common::{Workplace, clip, shared};
+
+fn reference(path: &std::path::Path) -> Value {
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+#[test]
+fn scenes_of_the_clip_cover_it_without_gaps() {
+    let probe =
+        Workplace::new().command(&["probe", "scenes", &clip().display().to_string()]).expect(0).json();
+    let scenes: Vec<(u64, u64)> = serde_json::from_value(probe["scenes"].clone()).unwrap();
+    assert!(scenes.len() >= 5, "at least four cuts: {scenes:?}");
+    assert_eq!(scenes.first().unwrap().0, 0);
+    assert_eq!(scenes.last().unwrap().1, probe["frames"].as_u64().unwrap());
+    assert!(scenes.windows(2).all(|pair| pair[0].1 == pair[1].0));
+    assert_eq!(probe["content_val"].as_array().unwrap().len(), scenes.last().unwrap().1 as usize);
+    assert!(probe["content_val"][0].is_null());
+}
+
+#[test]
+fn scenes_of_real_films_are_the_reference_s() {
+    for name in ["sintel_trailer-720p", "trailer_bbb"] {
+        let (Some(film), Some(kit)) =
+            (shared(&format!("media/{name}.mp4")), shared(&format!("parity/scene/{name}.json")))
+        else {
+            return;
+        };
+        let probe =
+            Workplace::new().command(&["probe", "scenes", &film.display().to_string()]).expect(0).json();
+        let reference = reference(&kit);
+        assert_eq!(probe["scenes"], reference["content"]["scenes_frames"], "{name}");
+        assert_eq!(probe["frames"], reference["content"]["frames"], "{name}");
+    }
+}
+
+#[test]
+fn speech_is_the_reference_s_token_for_token() {
+    let (Some(sound), Some(weights), Some(kit)) = (
+        shared("media/two_cities.wav"),
+        shared("models/whisper-tiny.en"),
+        shared("parity/whisper/two_cities.json"),
+    ) else {
+        return;
+    };
+    let probe = Workplace::new()
+        .command(&[
+            "probe",
+            "transcribe",
+            &sound.display().to_string(),
+            "--weights",
+            &weights.display().to_string(),
+        ])
+        .expect(0)
+        .json();
+    let reference = reference(&kit);
+    let expected = reference["segments_with_timestamps"].as_array().unwrap();
+    let segments = probe["segments"].as_array().unwrap();
+    assert_eq!(segments.len(), expected.len());
+    for (segment, expected) in segments.iter().zip(expected) {
+        assert_eq!(segment["tokens"], expected["tokens"]);
+        for time in ["start", "end"] {
+            let difference = segment[time].as_f64().unwrap() - expected[time].as_f64().unwrap();
+            assert!(difference.abs() < 1e-5, "{segment} against {expected}");
+        }
+    }
+}
+
+#[test]
+fn captions_are_the_reference_s_with_the_cache_on_and_off() {
+    for layout in ["llava-next-mistral", "llava-next-vicuna"] {
+        let Some(kit) = shared(&format!("parity/{layout}")) else { return };
+        let case = kit.join("reference/two-landscape");
+        let reference = reference(&case.join("reference.json"));
+        let frames =
+            ["frame_0.png", "frame_1.png"].map(|name| case.join(name).display().to_string()).join(",");
+        for (use_cache, key) in [("true", "cache_on"), ("false", "cache_off")] {
+            let probe = Workplace::new()
+                .command(&[
+                    "probe",
+                    "caption",
+                    "--family",
+                    "llava-next",
+                    "--weights",
+                    &kit.display().to_string(),
+                    "--frames",
+                    &frames,
+                    "--question",
+                    reference["question"].as_str().unwrap(),
+                    "--max-new-tokens",
+                    "24",
+                    "--use-cache",
+                    use_cache,
+                ])
+                .expect(0)
+                .json();
+            assert_eq!(
+                probe["tokens"], reference["generations"]["greedy"][key],
+                "{layout}, cache {use_cache}"
+            );
+            assert_eq!(probe["prompt_tokens"], reference["prompt_tokens"]);
+            assert_eq!(probe["effective"]["use_cache"].to_string(), use_cache);
+        }
+    }
+}
+
+#[test]
+fn a_probe_s_mistakes_are_told() {
+    let workplace = Workplace::new();
+    let ended = workplace.bench("probe scenes nowhere.mp4").expect(2);
+    assert!(ended.stderr.contains("no such file: nowhere.mp4"), "{}", ended.stderr);
+    workplace.write("text.mp4", "this is no film");
+    let ended = workplace.bench("probe scenes text.mp4").expect(1);
+    assert!(ended.stderr.contains("text.mp4"), "{}", ended.stderr);
+    workplace.write("empty/nothing.txt", "");
+    workplace.copy(&clip(), "clip.mp4");
+    let ended = workplace.bench("probe transcribe clip.mp4 --weights empty").expect(1);
+    assert!(ended.stderr.contains("empty"), "{}", ended.stderr);
+    let ended = workplace.bench("probe transcribe clip.mp4 --weights dummy:whisper-tinny").expect(1);
+    assert!(ended.stderr.contains("whisper-tiny"), "{}", ended.stderr);
+}
