@@ -1,0 +1,1 @@
+//! Checks of the workspace itself; they live in `tests`.
