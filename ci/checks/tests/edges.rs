@@ -42,7 +42,6 @@ const GUARDED: &[(&str, &[&str])] = &[
     ("serde_yaml", &["reelbench-matrix"]),
     ("candle-core", &["reelbench-nn", "reelbench-asr", "reelbench-vlm", "reelbench-runner-candle"]),
     ("candle-nn", &["reelbench-nn", "reelbench-asr", "reelbench-vlm"]),
-    ("candle-transformers", &["reelbench-asr", "reelbench-vlm"]),
 ];
 
 /// Libraries that a binary must not contain, however deep.

@@ -6,7 +6,7 @@ use ffmpeg_next::channel_layout::ChannelLayout;
 use ffmpeg_next::error::EAGAIN;
 use ffmpeg_next::format::sample::{Sample, Type};
 use ffmpeg_next::software::resampling;
-use ffmpeg_next::{Dictionary, Error, codec, frame};
+use ffmpeg_next::{Error, codec, frame};
 
 use crate::container::{Container, Medium};
 use crate::{MediaError, ffmpeg};
@@ -197,17 +197,15 @@ fn shape_of(frame: &frame::Audio) -> Shape {
     Shape { format: frame.format(), layout, rate: frame.rate() }
 }
 
+/// FFmpeg's own mixing down for floating-point output: channels keep their power, so that loud stereo may pass full
+/// scale.
 fn resampler_for(shape: Shape) -> Result<resampling::Context, Error> {
-    let mut options = Dictionary::new();
-    // Without it, floating-point output is mixed down louder than full scale.
-    options.set("rematrix_maxval", "1.0");
-    resampling::Context::get_with(
+    resampling::Context::get(
         shape.format,
         shape.layout,
         shape.rate,
         MONO_FLOAT,
         ChannelLayout::MONO,
         Audio::SAMPLE_RATE,
-        options,
     )
 }
