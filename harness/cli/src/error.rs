@@ -46,6 +46,7 @@ impl BenchError {
             Self::Matrix(_) | Self::NothingSelected { .. } | Self::Weights { .. } | Self::NoSuchFile(_) => {
                 Exit::Invalid
             }
+            Self::Runner(RunnerError::Stopped) => Exit::Interrupted,
             _ => Exit::Error,
         }
     }

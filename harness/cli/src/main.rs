@@ -4,6 +4,7 @@ mod args;
 mod cmd;
 mod error;
 mod exit_code;
+mod interrupt;
 mod label;
 mod manifest;
 mod plan;

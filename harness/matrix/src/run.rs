@@ -1,10 +1,9 @@
 //! How a matrix is run and judged.
 
-use std::fmt;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use reelbench_protocol::Device;
+use reelbench_protocol::{Device, words};
 
 /// The `run` part of a matrix.
 #[derive(Debug, Clone, PartialEq)]
@@ -89,28 +88,6 @@ pub enum Metric {
     PeakRssBytes,
     /// Peak memory of the device.
     PeakVramBytes,
-}
-
-macro_rules! words {
-    ($type:ident { $($variant:ident => $word:literal),+ $(,)? }) => {
-        impl $type {
-            /// Every value, in the order of the documentation.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-
-            /// The word in a matrix.
-            pub fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $word),+
-                }
-            }
-        }
-
-        impl fmt::Display for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-    };
 }
 
 words!(Order { Interleaved => "interleaved", Sequential => "sequential" });

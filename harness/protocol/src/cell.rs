@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::settings::words;
 use crate::{CaptionSettings, Family, ModelId, VideoId, Weights};
 
 /// One resolved combination, with nothing left to look up.
@@ -47,7 +46,7 @@ pub enum CellKind {
     /// Captioning.
     Caption,
 }
-words!(CellKind { Stage1 => "stage1", Caption => "caption" });
+crate::words!(CellKind { Stage1 => "stage1", Caption => "caption" });
 
 /// The base stages of one cell; an absent stage is skipped.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -88,7 +87,7 @@ pub enum Detector {
     /// The same against its neighbourhood.
     Adaptive,
 }
-words!(Detector { Content => "content", Adaptive => "adaptive" });
+crate::words!(Detector { Content => "content", Adaptive => "adaptive" });
 
 /// How speech is transcribed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,7 +112,7 @@ pub enum AsrEngine {
     /// Whisper in this process.
     Whisper,
 }
-words!(AsrEngine { Whisper => "whisper" });
+crate::words!(AsrEngine { Whisper => "whisper" });
 
 /// What one transcription request covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -124,7 +123,7 @@ pub enum AsrUnit {
     /// One request for the whole film.
     File,
 }
-words!(AsrUnit { Scene => "scene", File => "file" });
+crate::words!(AsrUnit { Scene => "scene", File => "file" });
 
 /// A captioning cell's work.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -4,7 +4,6 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::settings::words;
 use crate::{CellId, CellSpec, Dtype, Family, Probe, Quantization, SceneList, Weights};
 
 /// One line to a runner. It answers each with exactly one closing event: `loaded`, `repeat`,
@@ -115,7 +114,7 @@ pub enum Pass {
     /// A sample.
     Measured,
 }
-words!(Pass { Warmup => "warmup", Measured => "measured" });
+crate::words!(Pass { Warmup => "warmup", Measured => "measured" });
 
 /// One repeat of one cell.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

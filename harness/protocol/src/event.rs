@@ -1,11 +1,9 @@
 //! What a runner answers, one JSON object a line on its standard output.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::settings::words;
 use crate::{Capabilities, CellId, Failure, Pass, SceneList, Settings, Transcript};
 
 /// One line from a runner.
@@ -98,7 +96,7 @@ pub enum Stage {
     /// The other tokens.
     Decode,
 }
-words!(Stage {
+crate::words!(Stage {
     Scene => "scene", Asr => "asr", Ast => "ast", Yolo => "yolo",
     Frames => "frames", Preprocess => "preprocess", Vision => "vision", Prefill => "prefill", Decode => "decode",
 });
@@ -206,4 +204,4 @@ pub enum Finish {
     /// `max_new_tokens`.
     Length,
 }
-words!(Finish { Eos => "eos", Length => "length" });
+crate::words!(Finish { Eos => "eos", Length => "length" });

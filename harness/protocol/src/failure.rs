@@ -5,7 +5,6 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::Stage;
-use crate::settings::words;
 
 /// A failure with its place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -69,6 +68,6 @@ pub enum FailureKind {
     /// A fault of the runner's own.
     Internal,
 }
-words!(FailureKind {
+crate::words!(FailureKind {
     Input => "input", Weights => "weights", Unsupported => "unsupported", Memory => "memory", Internal => "internal",
 });

@@ -1,11 +1,8 @@
 //! The journal: every event of a run in order, one JSON object a line. Everything else in a run
 //! directory can be rebuilt from it.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
-use crate::settings::words;
 use crate::{CellId, CellSpec, Failure, Hello, LoadSpec, Loaded, RepeatResult};
 
 /// One line of the journal.
@@ -110,4 +107,4 @@ pub enum CellEnd {
     /// What it needs from another cell is missing.
     Skipped,
 }
-words!(CellEnd { Failed => "failed", Timeout => "timeout", Oom => "oom", Skipped => "skipped" });
+crate::words!(CellEnd { Failed => "failed", Timeout => "timeout", Oom => "oom", Skipped => "skipped" });

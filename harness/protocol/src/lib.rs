@@ -18,6 +18,7 @@ mod requested;
 mod scenes;
 mod settings;
 mod weights;
+mod words;
 
 pub use capabilities::{AsrSupport, Capabilities, CaptionerSupport, Refusal, SceneSupport};
 pub use cell::{

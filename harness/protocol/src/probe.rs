@@ -1,11 +1,9 @@
 //! One stage on one input: the way to try a stage, and to check it against references.
 
-use std::fmt;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::settings::words;
 use crate::{Device, Dtype, Family, Quantization, SceneSpec, Weights};
 
 /// A probe.
@@ -94,4 +92,4 @@ pub enum EarlyStopping {
     /// When no better candidate is possible.
     Never,
 }
-words!(EarlyStopping { True => "true", False => "false", Never => "never" });
+crate::words!(EarlyStopping { True => "true", False => "false", Never => "never" });

@@ -1,7 +1,5 @@
 //! The settings of a captioning cell, with the names transformers gives them.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
 /// Which architecture a captioner's checkpoint has.
@@ -90,29 +88,6 @@ impl Default for CaptionSettings {
     }
 }
 
-macro_rules! words {
-    ($type:ident { $($variant:ident => $word:literal),+ $(,)? }) => {
-        impl $type {
-            /// Every value, in the order of the documentation.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-
-            /// The word that stands for the value in a matrix, a journal and a report.
-            pub fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $word),+
-                }
-            }
-        }
-
-        impl fmt::Display for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-    };
-}
-pub(crate) use words;
-
-words!(Family { LlavaNext => "llava-next", Instructblip => "instructblip", Phi3V => "phi3-v" });
-words!(Quantization { None => "none", Q8_0 => "q8_0", Q4k => "q4k", Nf4 => "nf4" });
-words!(Dtype { F32 => "f32", F16 => "f16", Bf16 => "bf16", Auto => "auto" });
+crate::words!(Family { LlavaNext => "llava-next", Instructblip => "instructblip", Phi3V => "phi3-v" });
+crate::words!(Quantization { None => "none", Q8_0 => "q8_0", Q4k => "q4k", Nf4 => "nf4" });
+crate::words!(Dtype { F32 => "f32", F16 => "f16", Bf16 => "bf16", Auto => "auto" });

@@ -15,6 +15,10 @@ use reelbench_asr::presets::DUMMY_TOKENS_PER_WINDOW;
 use reelbench_asr::{Timestamps, TranscribeOptions, Whisper};
 use reelbench_protocol::Weights;
 
+/// The runner's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn parts(criterion: &mut Criterion) {
     let samples: Vec<f32> = (0..30 * 16_000).map(|n| (n as f32 * 0.05).sin() * 0.3).collect();
     let spectrogram = MelSpectrogram::new(80);

@@ -8,10 +8,10 @@
 use candle_core::{DType, Result, Shape, Tensor};
 use candle_nn::{Init, VarBuilder};
 use rayon::prelude::*;
+use reelbench_nn::vector;
 
 use crate::config::ModelConfig;
 use crate::encoder::{NORM_EPS, load_qkv};
-use crate::kernels;
 use crate::matrix::Matrix;
 
 /// Multiplications below which attention stays on one thread.
@@ -114,7 +114,7 @@ impl Affine {
 
     fn apply(&self, x: &[f32], out: &mut [f32]) {
         self.weight.apply(x, out);
-        out.chunks_exact_mut(self.bias.len()).for_each(|row| kernels::add(row, &self.bias));
+        out.chunks_exact_mut(self.bias.len()).for_each(|row| vector::add(row, &self.bias));
     }
 
     fn bytes(&self) -> u64 {
@@ -233,9 +233,9 @@ impl Decoder {
             layer.feed_forward_norm.apply(&scratch.hidden, &mut scratch.normed);
             layer.expand.weight.apply(&scratch.normed, &mut scratch.inner);
             let inner_rows = scratch.inner.chunks_exact_mut(layer.expand.bias.len());
-            inner_rows.for_each(|row| kernels::gelu_with_bias(row, &layer.expand.bias));
+            inner_rows.for_each(|row| vector::gelu_with_bias(row, &layer.expand.bias));
             layer.contract.apply(&scratch.inner, &mut scratch.projected);
-            kernels::add(&mut scratch.hidden, &scratch.projected);
+            vector::add(&mut scratch.hidden, &scratch.projected);
         }
         *length += 1;
     }
@@ -252,7 +252,7 @@ impl Decoder {
         for (&token, (hidden, place)) in tokens.iter().zip(rows) {
             self.embeddings.row(token as usize, hidden);
             self.positions.row(position, place);
-            kernels::add(hidden, place);
+            vector::add(hidden, place);
         }
     }
 
@@ -277,7 +277,7 @@ impl Decoder {
             });
         }
         layer.out.apply(&scratch.attended, &mut scratch.projected);
-        kernels::add(&mut scratch.hidden, &scratch.projected);
+        vector::add(&mut scratch.hidden, &scratch.projected);
     }
 
     fn attend_to_sound(&self, layer: &Layer, heard: &[f32], scratch: &mut Scratch) {
@@ -297,7 +297,7 @@ impl Decoder {
             });
         }
         layer.cross_out.apply(&scratch.attended, &mut scratch.projected);
-        kernels::add(&mut scratch.hidden, &scratch.projected);
+        vector::add(&mut scratch.hidden, &scratch.projected);
     }
 
     /// Attention of one query `[d]` to `t` keys and values of each head.
@@ -316,12 +316,12 @@ impl Decoder {
             let (keys, values) = of_head(head);
             let scores = &mut scores[..t];
             for (score, key) in scores.iter_mut().zip(keys.iter(width)) {
-                *score = kernels::dot(query, key);
+                *score = vector::dot(query, key);
             }
-            kernels::softmax(scores, scale);
+            vector::softmax(scores, scale);
             out.fill(0.0);
             for (&score, value) in scores.iter().zip(values.iter(width)) {
-                kernels::add_scaled(out, score, value);
+                vector::add_scaled(out, score, value);
             }
         };
         let scores_per_head = scores.len() / self.heads;

@@ -5,10 +5,10 @@
 use candle_core::{CpuStorage, D, Device, InplaceOp2, Layout, Result, Tensor, bail};
 use candle_nn::VarBuilder;
 use rayon::prelude::*;
+use reelbench_nn::vector;
 use reelbench_nn::{LayerNorm, Visible, attention};
 
 use crate::config::ModelConfig;
-use crate::kernels;
 use crate::mel::WINDOW_FRAMES;
 
 /// What the square root in a layer norm is kept away from zero by.
@@ -71,13 +71,13 @@ impl Projection {
 
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let y = self.product(x)?;
-        y.inplace_op2(&self.bias, &ToEachRow(kernels::add))?;
+        y.inplace_op2(&self.bias, &ToEachRow(vector::add))?;
         Ok(y)
     }
 
     fn forward_gelu(&self, x: &Tensor) -> Result<Tensor> {
         let y = self.product(x)?;
-        y.inplace_op2(&self.bias, &ToEachRow(kernels::gelu_with_bias))?;
+        y.inplace_op2(&self.bias, &ToEachRow(vector::gelu_with_bias))?;
         Ok(y)
     }
 
@@ -229,7 +229,7 @@ impl InplaceOp2 for AddTensor {
             bail!("{} values cannot be added to {}", y.len(), x.len());
         }
         let piece = 1 << 14;
-        x.par_chunks_mut(piece).zip(y.par_chunks(piece)).for_each(|(x, y)| kernels::add(x, y));
+        x.par_chunks_mut(piece).zip(y.par_chunks(piece)).for_each(|(x, y)| vector::add(x, y));
         Ok(())
     }
 }

@@ -24,7 +24,6 @@ mod decoder;
 mod encoder;
 mod error;
 mod fallback;
-mod kernels;
 mod matrix;
 pub mod mel;
 pub mod presets;

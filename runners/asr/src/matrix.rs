@@ -5,8 +5,7 @@ use candle_core::{DType, Tensor};
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 use rayon::prelude::*;
-
-use crate::kernels;
+use reelbench_nn::vector;
 
 /// Multiplications below which a second thread costs more than it saves.
 const PARALLEL_FROM: usize = 1 << 18;
@@ -110,7 +109,7 @@ impl Matrix {
             }
             Values::Single(values) => {
                 let weights = &values[range];
-                products.iter_mut().zip(vectors).for_each(|(product, x)| *product = kernels::dot(weights, x));
+                products.iter_mut().zip(vectors).for_each(|(product, x)| *product = vector::dot(weights, x));
             }
         }
     }
@@ -128,7 +127,7 @@ fn dot_half(a: &[f16], b: &[f32]) -> f32 {
     a.chunks(BLOCK).zip(b.chunks(BLOCK)).fold(0.0, |sum, (a, b)| {
         let widened = &mut widened[..a.len()];
         a.convert_to_f32_slice(widened);
-        sum + kernels::dot(widened, b)
+        sum + vector::dot(widened, b)
     })
 }
 

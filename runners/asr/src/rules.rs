@@ -3,8 +3,9 @@
 //! Source of the rules: `SuppressTokensLogitsProcessor`, `SuppressTokensAtBeginLogitsProcessor` and
 //! `WhisperTimeStampLogitsProcessor` of transformers 4.46.3 (`logits_process.py`), in this order.
 
+use reelbench_nn::vector;
+
 use crate::config::GenerationConfig;
-use crate::kernels;
 
 /// Whether times are predicted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -91,7 +92,7 @@ impl TokenRules {
             }
         }
         let (text, times) = logits.split_at_mut(begin as usize);
-        if kernels::log_sum_exp(times) > kernels::max(text) {
+        if vector::log_sum_exp(times) > vector::max(text) {
             forbid(text);
         }
     }

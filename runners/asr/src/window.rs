@@ -2,10 +2,10 @@
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use reelbench_nn::vector;
 
 use crate::decoder::{Decoder, Heard, Hypotheses};
 use crate::error::AsrError;
-use crate::kernels;
 use crate::rules::{Length, TokenRules};
 
 /// How the next token is chosen.
@@ -118,20 +118,20 @@ impl Writer<'_> {
 
 /// log Σ e^xᵢ where that is a number.
 pub(crate) fn checked_log_sum_exp(logits: &[f32]) -> Result<f32, AsrError> {
-    let sum = kernels::log_sum_exp(logits);
+    let sum = vector::log_sum_exp(logits);
     if sum.is_finite() { Ok(sum) } else { Err(AsrError::NotANumber) }
 }
 
 /// The first of the largest.
 fn likeliest(logits: &[f32]) -> Option<usize> {
-    let max = kernels::max(logits);
+    let max = vector::max(logits);
     logits.iter().position(|&logit| logit >= max)
 }
 
 /// One drawn with probability ∝ e^(logit / temperature).
 fn draw(logits: &[f32], temperature: f32, rng: &mut ChaCha8Rng) -> Option<usize> {
-    let max = kernels::max(logits);
-    let weight = |logit: f32| f64::from(kernels::exp((logit - max) / temperature));
+    let max = vector::max(logits);
+    let weight = |logit: f32| f64::from(vector::exp((logit - max) / temperature));
     let total: f64 = logits.iter().map(|&logit| weight(logit)).sum();
     let mut left = rng.random::<f64>() * total;
     let mut chosen = None;

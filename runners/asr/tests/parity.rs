@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use candle_core::{Device, Tensor};
 use reelbench_asr::mel::MelSpectrogram;
 use reelbench_asr::{Timestamps, TranscribeOptions, Transcription, Whisper};
+use reelbench_testkit::shared;
 use serde_json::Value;
-use support::{media, shared, tiny_en};
+use support::{media, tiny_en};
 
 /// Frames that the reference keeps: every 37th.
 const KEPT: usize = 37;
@@ -25,8 +26,11 @@ fn features_of_jfk_agree_with_the_reference() {
 
 #[test]
 fn features_of_long_audio_agree_with_the_reference() {
-    let Some(samples) = media("two_cities.wav") else { return };
-    let references = shared().join("parity/whisper/two_cities.safetensors");
+    let (Some(samples), Some(references)) =
+        (media("two_cities.wav"), shared("parity/whisper/two_cities.safetensors"))
+    else {
+        return;
+    };
     let references = candle_core::safetensors::load(references, &Device::Cpu).unwrap();
     let mel = MelSpectrogram::new(80).compute(&samples);
     assert_mel(&mel, &references["mel_every_37_frames"].to_vec2().unwrap());
@@ -91,9 +95,12 @@ fn a_film_is_transcribed_as_by_the_reference() {
 }
 
 fn assert_kit(name: &str, file: &str) {
-    let (Some(whisper), Some(samples)) = (tiny_en(), media(file)) else { return };
-    let reference = read(&shared().join("parity/whisper").join(format!("{name}.json")));
-    assert_segments(&transcribe(&whisper, &samples, Timestamps::On, 1), &reference);
+    let (Some(whisper), Some(samples), Some(reference)) =
+        (tiny_en(), media(file), shared(&format!("parity/whisper/{name}.json")))
+    else {
+        return;
+    };
+    assert_segments(&transcribe(&whisper, &samples, Timestamps::On, 1), &read(&reference));
 }
 
 #[test]

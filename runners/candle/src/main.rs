@@ -10,6 +10,10 @@ mod stage1;
 
 use std::process::ExitCode;
 
+/// Gives the pages of large temporaries to the next ones instead of back to the system.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     reelbench_kit::serve(runner::CandleRunner::default())
 }

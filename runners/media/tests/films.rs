@@ -2,7 +2,7 @@
 //! so and pass where `$REELBENCH_SHARED/media` (or `../shared/media` beside the repository) is absent.
 
 #![expect(clippy::unwrap_used, reason = "the helpers of tests fail as tests do")]
-#![expect(clippy::print_stderr, reason = "what is skipped is said")]
+#![expect(clippy::print_stderr, reason = "the largest difference is said")]
 
 use std::path::{Path, PathBuf};
 
@@ -11,6 +11,7 @@ use reelbench_media::{
     whole_film_scene_list,
 };
 use reelbench_protocol::{Detector, SceneSpec};
+use reelbench_testkit::shared;
 use serde::Deserialize;
 
 const FILMS: [&str; 2] = ["sintel_trailer-720p", "trailer_bbb"];
@@ -30,14 +31,7 @@ struct Scenes {
 }
 
 fn media(name: &str) -> Option<PathBuf> {
-    let shared = std::env::var_os("REELBENCH_SHARED")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), PathBuf::from);
-    let path = shared.join("media").join(name);
-    if !path.is_file() {
-        eprintln!("SKIPPED: {} is not there; set REELBENCH_SHARED to the folder with media/", path.display());
-        return None;
-    }
-    Some(path)
+    shared(&format!("media/{name}"))
 }
 
 fn reference(film: &str) -> Reference {

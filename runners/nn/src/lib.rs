@@ -11,7 +11,7 @@ mod norm;
 mod observe;
 mod rope;
 mod storage;
-mod vector;
+pub mod vector;
 pub mod weights;
 
 pub use attention::{Visible, attention};

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use reelbench_exec::{RunnerLog, RunnerProcess, StopFlag};
+use reelbench_exec::{RunnerError, RunnerLog, RunnerProcess};
 use reelbench_matrix::Folders;
 use reelbench_protocol::{
     CaptionProbe, Command, Detector, Event, Probe, SceneProbe, SceneSpec, TranscribeProbe, Weights,
@@ -12,7 +12,7 @@ use reelbench_protocol::{
 use crate::args::{CaptionArgs, ProbeCommand, ScenesArgs, TranscribeArgs};
 use crate::error::BenchError;
 use crate::exit_code::Exit;
-use crate::{print, runners};
+use crate::{interrupt, print, runners};
 
 /// A probe may take as long as it needs; this only keeps a forgotten one from staying for ever.
 const PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
@@ -24,7 +24,7 @@ pub(crate) fn probe(command: ProbeCommand) -> Result<Exit, BenchError> {
         ProbeCommand::Caption(args) => (args.runner.runner.clone(), caption(*args)?),
     };
     let runner = runners::find(&runner, None)?;
-    let (mut process, _) = RunnerProcess::start(&runner, &RunnerLog::Inherited, &StopFlag::new())?;
+    let (mut process, _) = RunnerProcess::start(&runner, &RunnerLog::Inherited, &interrupt::stop_flag()?)?;
     process.send(&Command::Probe(Box::new(probe)))?;
     let deadline = Instant::now() + PATIENCE;
     let result = loop {
@@ -32,7 +32,7 @@ pub(crate) fn probe(command: ProbeCommand) -> Result<Exit, BenchError> {
             Event::Progress(_) => {}
             Event::Probed { result } => break result,
             Event::Failed(failure) => return Err(BenchError::Probe(failure)),
-            other => return Err(reelbench_exec::RunnerError::unexpected(&other, "probed").into()),
+            other => return Err(RunnerError::unexpected(&other, "probed").into()),
         }
     };
     process.shutdown(Duration::from_secs(5));

@@ -2,23 +2,20 @@
 
 use std::num::NonZeroU32;
 use std::path::Path;
-use std::thread;
 use std::time::SystemTime;
 
-use reelbench_exec::{ExpectedHash, Inputs, RunDirectory, RunEnd, RunPlan, StopFlag, execute};
+use reelbench_exec::{ExpectedHash, Inputs, RunDirectory, RunEnd, RunPlan, execute};
 use reelbench_matrix::{Matrix, RunOverrides};
 use reelbench_protocol::Manifest;
 use reelbench_reports::{Rebuilt, Template, rebuild};
 use serde::Serialize;
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
 
 use crate::args::{Frames, Output, RunArgs};
 use crate::error::BenchError;
 use crate::exit_code::Exit;
 use crate::plan::{Planned, plan};
 use crate::progress::Progress;
-use crate::{manifest, print};
+use crate::{interrupt, manifest, print};
 
 /// Where runs are kept unless told otherwise.
 const RUNS: &str = "runs";
@@ -28,14 +25,14 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, BenchError> {
     let planned = plan(&args.matrix, &args.runner.runner, args.only.as_ref(), overrides)?;
     let (directory, before) = open_directory(args, &planned.matrix)?;
     print::line(&format!("run {}", directory.path().display()));
+    print::line("hashing films and weights");
     let inputs = Inputs::of(&planned.expansion.cells, &expected_hashes(&planned.matrix));
     let manifest = match before {
         Some(manifest) => manifest,
         None => manifest::manifest(&planned, &directory, &inputs),
     };
     directory.write_manifest(&manifest)?;
-    let stop = StopFlag::new();
-    stop_on_interrupt(stop.clone())?;
+    let stop = interrupt::stop_flag()?;
     let plan = run_plan(args, &planned, inputs);
     let mut progress = Progress::new(&planned.expansion.cells);
     let end = execute(&plan, &directory, &planned.runner, &mut progress, &stop)?;
@@ -89,21 +86,6 @@ fn run_plan(args: &RunArgs, planned: &Planned, inputs: Inputs) -> RunPlan {
         device: run.device,
         save_frames: args.frames() == Frames::Save,
     }
-}
-
-/// The first interrupt ends the run cleanly; the second ends the process.
-fn stop_on_interrupt(stop: StopFlag) -> Result<(), BenchError> {
-    let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(BenchError::Signals)?;
-    thread::spawn(move || {
-        for signal in signals.forever() {
-            if stop.is_requested() {
-                // Runners end by themselves when their input closes.
-                std::process::exit(128 + signal);
-            }
-            stop.request();
-        }
-    });
-    Ok(())
 }
 
 /// What `--json` prints.

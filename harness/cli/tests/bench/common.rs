@@ -109,15 +109,3 @@ pub(crate) fn cells_of<'a>(summary: &'a Value, model: &str) -> Vec<&'a Value> {
 pub(crate) fn clip() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../datasets/clips/sintel-quickstart.mp4")
 }
-
-/// A file of the shared reference kit; `None`, loudly, where there is none.
-pub(crate) fn shared(name: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("REELBENCH_SHARED")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), PathBuf::from);
-    let path = root.join(name);
-    if path.exists() {
-        return Some(path);
-    }
-    eprintln!("SKIPPED: {} does not exist; set REELBENCH_SHARED to the reference kit", path.display());
-    None
-}

@@ -1,5 +1,12 @@
 //! The built `bench` from outside: what is typed, what is printed, what lies on disk afterwards.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test ends where something is missing"
+)]
+
 mod broken_input;
 mod common;
 mod fake_runner;

@@ -104,3 +104,40 @@ fn frames_were_kept(workplace: &Workplace, cells: &[Value]) {
     }
     assert_eq!(pictures, scenes);
 }
+
+#[test]
+fn without_scene_detection_a_film_is_one_scene_and_max_scenes_is_kept() {
+    let workplace = Workplace::new();
+    workplace.copy(&clip(), "clip.mp4");
+    let matrix = r#"
+version: 1
+name: whole
+videos: [{id: clip, path: clip.mp4}]
+models: [{id: llava, family: llava-next, weights: "dummy:llava-next-tiny"}]
+settings: {frames_per_scene: 3, max_new_tokens: 4}
+run: {repeats: 1, warmup: 0}
+"#;
+    workplace.write("matrix.yaml", matrix);
+    workplace.bench("matrix.yaml --out run").expect(0);
+    let outputs = workplace.json_lines("run/outputs.jsonl");
+    assert_eq!(outputs.len(), 1);
+    let times: Vec<f64> = serde_json::from_value(outputs[0]["frame_pts_s"].clone()).unwrap();
+    let third = 17.0 / 3.0;
+    for (time, expected) in times.iter().zip([0.0, third, 2.0 * third]) {
+        assert!((time - expected).abs() < 0.05, "{times:?}");
+    }
+    assert_eq!(
+        workplace.json("run/summary.json")["cells"][0]["effective"]["dtype"],
+        "f32",
+        "auto is resolved"
+    );
+
+    workplace.write(
+        "matrix.yaml",
+        matrix
+            .replace("models:", "stage1: {scene: {}}\nmodels:")
+            .replace("warmup: 0", "warmup: 0, max_scenes: 2"),
+    );
+    workplace.bench("matrix.yaml --out limited").expect(0);
+    assert_eq!(workplace.json_lines("limited/outputs.jsonl").len(), 2);
+}

@@ -1,8 +1,9 @@
 //! `bench probe` against references.
 
+use reelbench_testkit::shared;
 use serde_json::Value;
 
-use crate::common::{Workplace, clip, shared};
+use crate::common::{Workplace, clip};
 
 fn reference(path: &std::path::Path) -> Value {
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use reelbench_media::load_image;
 use reelbench_nn::{CacheMode, Decoder};
 use reelbench_protocol::EarlyStopping;
+use reelbench_testkit::shared;
 use serde_json::Value;
 
 use super::*;
@@ -152,19 +153,9 @@ fn the_mistral_fixture_is_matched() {
 
 #[test]
 fn the_whole_kit_is_matched() {
-    let shared = std::env::var_os("REELBENCH_SHARED").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared")),
-        PathBuf::from,
-    );
     for layout in ["llava-next-mistral", "llava-next-vicuna"] {
-        let folder = shared.join("parity").join(layout);
-        if folder.is_dir() {
+        if let Some(folder) = shared(&format!("parity/{layout}")) {
             check(&folder);
-        } else {
-            eprintln!(
-                "SKIPPED: {} is absent; set REELBENCH_SHARED to the folder that holds parity/",
-                folder.display()
-            );
         }
     }
 }
