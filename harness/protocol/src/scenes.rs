@@ -31,7 +31,9 @@ pub struct TicksRun {
 
 /// The presentation time stamp of every frame of a film, in presentation order.
 ///
-/// Kept as runs of equal steps: a film with a constant frame rate is one run, however long.
+/// Kept as runs of equal steps. A film with a constant frame rate is one run, however long, where its ticks divide the
+/// distance between frames. Where they do not (24 frames per second in milliseconds) the steps alternate and a run is
+/// only a few frames: just as exact, only longer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timeline {
     /// Unit of the ticks: the video stream's own.
@@ -63,7 +65,6 @@ impl Timeline {
     /// # Errors
     /// When `pts` does not come after the last frame's.
     pub fn push(&mut self, pts: i64) -> Result<(), TimelineError> {
-        let index = self.len();
         let Some(run) = self.runs.last_mut() else {
             self.runs.push(TicksRun { start: pts, step: 0, count: 1 });
             return Ok(());
@@ -71,7 +72,7 @@ impl Timeline {
         let previous = run.start + run.step * i64::from(run.count - 1);
         let step = pts - previous;
         if step <= 0 {
-            return Err(TimelineError { index, pts, previous });
+            return Err(TimelineError { index: self.len(), pts, previous });
         }
         if run.count == 1 {
             run.step = step;
@@ -182,6 +183,19 @@ mod tests {
         let mut timeline = Timeline::new(TIME_BASE);
         timeline.push(10).unwrap();
         assert_eq!(timeline.push(10), Err(TimelineError { index: 1, pts: 10, previous: 10 }));
+    }
+
+    #[test]
+    fn steps_that_alternate_are_kept() {
+        const FRAMES: u32 = 100_000;
+        let mut timeline = Timeline::new(TimeBase { num: 1, den: 1_000 });
+        let milliseconds = |frame: u32| i64::from(frame) * 1_000 / 24;
+        for frame in 0..FRAMES {
+            timeline.push(milliseconds(frame)).unwrap();
+        }
+        assert!(timeline.runs.len() > FRAMES as usize / 4, "{}", timeline.runs.len());
+        let previous = milliseconds(FRAMES - 1);
+        assert_eq!(timeline.push(0), Err(TimelineError { index: FRAMES, pts: 0, previous }));
     }
 
     proptest! {

@@ -34,24 +34,32 @@ impl Audio {
 /// a real offset comes out sample for sample as from there.
 const SHORTEST_SHIFT_S: f64 = 0.05;
 
-/// Decodes the best audio stream of `path`, mixes its channels with equal weight and resamples it with libswresample.
+/// Decodes the best audio stream of `path`, mixes its channels to one as FFmpeg does for floating-point output (they keep
+/// their power) and resamples it with libswresample.
 ///
-/// Sound that starts after the film is preceded by silence, sound before the film's start is dropped, and a gap in
-/// the time stamps is filled with silence, so that every sample stands at its time (to 0.05 s; shorter shifts are left
-/// alone). Sound that is 16-bit, mono and at 16 kHz already is only divided by 32768.
+/// Sound that starts after the film is preceded by silence, sound before the film's start is dropped, a gap in the time
+/// stamps is filled with silence, and where they go back the sound that is already there is kept, so that every sample
+/// stands at its time (to 0.05 s; shorter shifts are left alone). Sound that is 16-bit, mono and at 16 kHz already is only divided by 32768.
 ///
 /// # Errors
-/// When the file cannot be opened, has no sound, is damaged in the middle, or stops more than a second before its
+/// When the file cannot be opened, has no sound, is damaged in the middle (which includes a gap that reaches more than a
+/// second beyond the declared end, or gaps of more than 24 hours together), or stops more than a second before its
 /// declared end. Bytes at the very end that do not decode (tags behind an MP3, say) are passed over.
 pub fn decode_audio(path: &Path) -> Result<Audio, MediaError> {
     let container = Container::open(path, Medium::Audio)?;
     let decoder = container.decoder(1)?.audio().map_err(|reason| container.no_codec(reason))?;
+    // The stream's own length may leave out a late start.
+    let file_end_s = container.declared_duration_s().unwrap_or(0.0);
+    let declared_end_s = container.declared_end_s().map(|end_s| end_s.max(file_end_s));
     let mut reader = AudioReader { container, decoder, sent_end: false, rejected: None };
-    let mut track = Track::default();
+    let mut track = Track { declared_end_s, ..Track::default() };
     while let Some(frame) = reader.next_frame(&track)? {
         let clock = reader.container.clock();
         let at_s = frame.timestamp().map(|ticks| clock.seconds(clock.film_ticks(ticks)));
-        track.append(&frame, at_s).map_err(|reason| reader.container.no_codec(reason))?;
+        track.append(&frame, at_s).map_err(|error| match error {
+            AppendError::Resample(reason) => reader.container.no_codec(reason),
+            AppendError::FarJump { .. } => MediaError::damaged(path, track.end_s, &error),
+        })?;
     }
     let end_s = track.end_s;
     let samples = track.finish().map_err(|reason| reader.container.no_codec(reason))?;
@@ -113,10 +121,28 @@ struct Track {
     resampler: Option<(Shape, resampling::Context)>,
     /// Where the sound decoded so far ends.
     end_s: f64,
-    /// Samples before the start of the film that are still to be dropped.
+    /// Samples before the start of the film, or where there is sound already, that are still to be dropped.
     to_drop: usize,
+    /// Samples of silence that filled gaps.
+    silence: i64,
+    /// Where the file says that it ends.
+    declared_end_s: Option<f64>,
     started: bool,
 }
+
+/// Why a frame cannot be added to a track.
+#[derive(Debug, PartialEq, thiserror::Error)]
+enum AppendError {
+    #[error(transparent)]
+    Resample(#[from] Error),
+    #[error("the next sound is said to be at {to_s:.3} s, far past the end")]
+    FarJump { to_s: f64 },
+}
+
+/// Containers round, and so a gap may reach this much past the declared end.
+const PAST_END_S: f64 = 1.0;
+/// More silence than this, in samples (24 hours), comes from time stamps that are wrong; it would fill the memory.
+const MOST_SILENCE: i64 = 24 * 60 * 60 * Audio::SAMPLE_RATE as i64;
 
 /// What a resampler depends on.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -133,20 +159,32 @@ impl Track {
         self.started
     }
 
-    fn append(&mut self, frame: &frame::Audio, at_s: Option<f64>) -> Result<(), Error> {
+    fn append(&mut self, frame: &frame::Audio, at_s: Option<f64>) -> Result<(), AppendError> {
         let start_s = at_s.unwrap_or(self.end_s);
         if (start_s - self.end_s).abs() > SHORTEST_SHIFT_S {
-            let place = (start_s * f64::from(Audio::SAMPLE_RATE)).round();
-            if !self.started {
-                self.to_drop = (-place).max(0.0) as usize;
-            }
             self.flush()?;
-            self.samples.resize(self.samples.len().max(place.max(0.0) as usize), 0.0);
-            self.end_s = start_s;
+            self.jump(start_s)?;
         }
         self.started = true;
         self.end_s += frame.samples() as f64 / f64::from(frame.rate().max(1));
-        self.resample(frame)
+        Ok(self.resample(frame)?)
+    }
+
+    /// Lets the next sample stand at `to_s`: fills up to there with silence, or drops what would overlap.
+    fn jump(&mut self, to_s: f64) -> Result<(), AppendError> {
+        let place = (to_s * f64::from(Audio::SAMPLE_RATE)).round() as i64;
+        let missing = place.saturating_sub(self.samples.len() as i64);
+        if missing > 0 {
+            self.silence = self.silence.saturating_add(missing);
+            let is_past_end = self.declared_end_s.is_some_and(|end_s| to_s > end_s + PAST_END_S);
+            if is_past_end || self.silence > MOST_SILENCE {
+                return Err(AppendError::FarJump { to_s });
+            }
+            self.samples.resize(place as usize, 0.0);
+        }
+        self.to_drop = missing.saturating_neg().max(0) as usize;
+        self.end_s = to_s;
+        Ok(())
     }
 
     fn resample(&mut self, frame: &frame::Audio) -> Result<(), Error> {
@@ -208,4 +246,74 @@ fn resampler_for(shape: Shape) -> Result<resampling::Context, Error> {
         ChannelLayout::MONO,
         Audio::SAMPLE_RATE,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: usize = Audio::SAMPLE_RATE as usize;
+
+    /// A second of sound at one level, which needs no resampling.
+    fn second_of(level: f32) -> frame::Audio {
+        let mut frame = frame::Audio::new(MONO_FLOAT, SECOND, ChannelLayout::MONO);
+        frame.set_rate(Audio::SAMPLE_RATE);
+        frame.plane_mut::<f32>(0).fill(level);
+        frame
+    }
+
+    /// The track of a second of sound at each of these times, at levels 1, 2 and so on.
+    fn track_of(times_s: &[f64]) -> Vec<f32> {
+        let mut track = Track::default();
+        for (index, at_s) in times_s.iter().enumerate() {
+            track.append(&second_of((index + 1) as f32), Some(*at_s)).unwrap();
+        }
+        track.finish().unwrap()
+    }
+
+    /// Levels with how many samples they last.
+    fn levels(samples: &[f32]) -> Vec<(f32, usize)> {
+        samples.chunk_by(|a, b| a.to_bits() == b.to_bits()).map(|run| (run[0], run.len())).collect()
+    }
+
+    #[test]
+    fn sound_that_overlaps_does_not_make_later_sound_late() {
+        let half = SECOND / 2;
+        assert_eq!(levels(&track_of(&[0.0, 0.5, 1.5])), [(1.0, SECOND), (2.0, half), (3.0, SECOND)]);
+        // Wholly inside what is there already.
+        assert_eq!(levels(&track_of(&[0.0, 1.0, 0.5, 2.0])), [(1.0, SECOND), (2.0, SECOND), (4.0, SECOND)]);
+    }
+
+    #[test]
+    fn short_shifts_are_left_alone() {
+        assert_eq!(levels(&track_of(&[0.04, 1.04, 1.96])), [(1.0, SECOND), (2.0, SECOND), (3.0, SECOND)]);
+    }
+
+    #[test]
+    fn sound_before_the_film_is_dropped_whatever_follows() {
+        let half = SECOND / 2;
+        assert_eq!(levels(&track_of(&[-0.5, 0.5])), [(1.0, half), (2.0, SECOND)]);
+        assert_eq!(levels(&track_of(&[-3.0, 0.5])), [(0.0, half), (2.0, SECOND)]);
+    }
+
+    #[test]
+    fn a_gap_past_the_declared_end_is_refused() {
+        let mut track = Track { declared_end_s: Some(3.0), ..Track::default() };
+        track.append(&second_of(1.0), Some(0.0)).unwrap();
+        track.append(&second_of(2.0), Some(2.0)).unwrap();
+        let error = track.append(&second_of(3.0), Some(4.1)).unwrap_err();
+        assert_eq!(error, AppendError::FarJump { to_s: 4.1 });
+        assert!((track.end_s - 3.0).abs() < 1e-9, "{}", track.end_s);
+    }
+
+    #[test]
+    fn time_stamps_that_cannot_be_are_refused() {
+        for at_s in [25.0 * 3600.0, 1e15, f64::INFINITY] {
+            let mut track = Track::default();
+            track.append(&second_of(1.0), Some(0.0)).unwrap();
+            let error = track.append(&second_of(2.0), Some(at_s)).unwrap_err();
+            assert_eq!(error, AppendError::FarJump { to_s: at_s });
+        }
+        assert!(track_of(&[0.0, -1e15, f64::NEG_INFINITY]).len() == SECOND);
+    }
 }

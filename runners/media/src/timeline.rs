@@ -50,11 +50,6 @@ impl TimelineBuilder {
         self.0.push(pts).map_err(|error| MediaError::damaged(film.path(), film.seconds(pts), &error))
     }
 
-    /// Frames so far.
-    pub(crate) fn len(&self) -> u32 {
-        self.0.len()
-    }
-
     pub(crate) fn finish(self, film: &VideoFile) -> FilmTimeline {
         let end_s = film.seconds(film.end_pts().unwrap_or(0));
         let fps = film.fps().unwrap_or_else(|| average_fps(&self.0, end_s));

@@ -2,7 +2,6 @@
 //! so and pass where `$REELBENCH_SHARED/media` (or `../shared/media` beside the repository) is absent.
 
 #![expect(clippy::unwrap_used, reason = "the helpers of tests fail as tests do")]
-#![expect(clippy::print_stderr, reason = "the largest difference is said")]
 
 use std::path::{Path, PathBuf};
 

@@ -25,11 +25,20 @@ enum Rule {
     Adaptive(Window),
 }
 
+/// What a content value says about its frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Judgement {
+    /// It reaches the threshold.
+    Candidate,
+    /// It does not.
+    Calm,
+}
+
 /// State of the merging filter.
 #[derive(Default)]
 struct Merge {
     /// The last candidate, at first the first frame.
-    last_above: u32,
+    last_candidate: u32,
     /// Whether a cut was found yet; only then are candidates merged.
     found: bool,
     /// First of the candidates that are being merged.
@@ -65,7 +74,11 @@ impl CutFinder {
     pub(crate) fn push(&mut self, content: f64) {
         let (frame, shortest) = (self.next, self.min_scene_len);
         let cut = match &mut self.rule {
-            Rule::Content(merge) => merge.push(frame, content >= self.threshold, shortest),
+            Rule::Content(merge) => {
+                let judgement =
+                    if content >= self.threshold { Judgement::Candidate } else { Judgement::Calm };
+                merge.push(frame, judgement, shortest)
+            }
             Rule::Adaptive(window) => window.push(frame, content, self.threshold, shortest),
         };
         self.next += 1;
@@ -79,26 +92,27 @@ impl CutFinder {
 }
 
 impl Merge {
-    fn push(&mut self, frame: u32, above: bool, shortest: u32) -> Option<u32> {
+    fn push(&mut self, frame: u32, judgement: Judgement, shortest: u32) -> Option<u32> {
+        let is_candidate = judgement == Judgement::Candidate;
         if shortest == 0 {
-            return above.then_some(frame);
+            return is_candidate.then_some(frame);
         }
-        let long_enough = frame - self.last_above >= shortest;
-        if above {
-            self.last_above = frame;
+        let long_enough = frame - self.last_candidate >= shortest;
+        if is_candidate {
+            self.last_candidate = frame;
         }
         if let Some(since) = self.merging_since {
-            let settled = long_enough && !above && self.last_above - since >= shortest;
+            let settled = long_enough && !is_candidate && self.last_candidate - since >= shortest;
             return settled.then(|| {
                 self.merging_since = None;
-                self.last_above
+                self.last_candidate
             });
         }
-        if above && long_enough {
+        if is_candidate && long_enough {
             self.found = true;
             return Some(frame);
         }
-        if above && self.found {
+        if is_candidate && self.found {
             self.merging_since = Some(frame);
         }
         None

@@ -49,7 +49,6 @@ pub fn detect_scenes(
     let mut finder = CutFinder::new(spec);
     let mut content_val = Vec::new();
     while let Some(frame) = film.next_frame()? {
-        let index = timeline.len();
         timeline.push(&film, frame.pts)?;
         let small = shrinker.shrink(&frame.picture).map_err(|reason| MediaError::Convert {
             path: path.to_owned(),
@@ -59,7 +58,7 @@ pub fn detect_scenes(
         let change = comparison.next(small);
         finder.push(change.unwrap_or(0.0));
         content_val.push(change);
-        if let (Some(end_s), true) = (declared_end_s, index.is_multiple_of(FRAMES_PER_REPORT)) {
+        if let (Some(end_s), true) = (declared_end_s, content_val.len().is_multiple_of(FRAMES_PER_REPORT)) {
             progress((film.seconds(frame.pts) / end_s).clamp(0.0, 1.0));
         }
     }
@@ -69,7 +68,7 @@ pub fn detect_scenes(
 }
 
 /// How often progress is reported.
-const FRAMES_PER_REPORT: u32 = 64;
+const FRAMES_PER_REPORT: usize = 64;
 
 /// Compares each frame with the one before.
 #[derive(Default)]

@@ -8,7 +8,7 @@ use ffmpeg_next::software::scaling::{self, Flags};
 use ffmpeg_next::{Error, format::Pixel, frame};
 
 use super::hsv::Bgr;
-use super::yuv::YuvToBgr;
+use super::yuv::{LumaRange, YuvToBgr};
 use crate::picture::{is_full_range, without_padding};
 use crate::resize::{AxisTaps, Edge, cv2_linear, is_halving};
 
@@ -120,12 +120,13 @@ impl Sparse {
         let columns = AxisTaps::new(shape.width, width, Edge::Whole);
         let rows = AxisTaps::new(shape.height, height, Edge::Split);
         let only_picks = columns.only_picks() && rows.only_picks();
+        let range = if is_full_range(shape.format) { LumaRange::Full } else { LumaRange::Limited };
         let sums = || std::array::from_fn(|_| vec![0; width as usize]);
         Self {
             columns,
             rows,
             only_picks,
-            colors: YuvToBgr::new(is_full_range(shape.format)),
+            colors: YuvToBgr::new(range),
             pixels: PickedRow::default(),
             near: sums(),
             far: sums(),

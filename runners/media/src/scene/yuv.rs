@@ -3,6 +3,15 @@
 //!
 //! This is what OpenCV's video reader, and so `PySceneDetect`, sees; done here, it also does not vary with the processor.
 
+/// Which of the 256 levels luma uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LumaRange {
+    /// Those from 16 (black) to 235.
+    Limited,
+    /// All.
+    Full,
+}
+
 /// Fixed-point coefficients: the high halves of 16-bit products are added up.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct YuvToBgr {
@@ -15,16 +24,21 @@ pub(crate) struct YuvToBgr {
 }
 
 impl YuvToBgr {
-    /// For luma from 16 to 235, or (`full_range`) from 0 to 255.
-    pub(crate) fn new(full_range: bool) -> Self {
+    pub(crate) fn new(range: LumaRange) -> Self {
         const ONE: i64 = 1 << 16;
         /// BT.601's chroma factors times 255/224, in 16-bit fixed point: `ff_yuv2rgb_coeffs`.
         const CR_TO_RED: i64 = 104_597;
         const CB_TO_BLUE: i64 = 132_201;
         const CB_TO_GREEN: i64 = -25_675;
         const CR_TO_GREEN: i64 = -53_279;
-        let (luma, black) = if full_range { (ONE, 0) } else { (ONE * 255 / 219, 16 << 3) };
-        let chroma = |factor: i64| if full_range { factor * 224 / 255 } else { factor };
+        let (luma, black) = match range {
+            LumaRange::Limited => (ONE * 255 / 219, 16 << 3),
+            LumaRange::Full => (ONE, 0),
+        };
+        let chroma = |factor: i64| match range {
+            LumaRange::Limited => factor,
+            LumaRange::Full => factor * 224 / 255,
+        };
         let to_product = |factor: i64| ((factor * (1 << 13) + (1 << 15)) >> 16) as i32;
         Self {
             luma: to_product(luma),
