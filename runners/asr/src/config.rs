@@ -83,14 +83,33 @@ impl ModelConfig {
         if self.scale_embedding {
             return refuse("scale_embedding", "true".to_owned(), "false".to_owned());
         }
-        if self.max_source_positions * 2 != WINDOW_FRAMES {
-            return refuse("max_source_positions", self.max_source_positions.to_string(), "1500".to_owned());
+        let positions = WINDOW_FRAMES / 2;
+        if self.max_source_positions != positions {
+            let found = self.max_source_positions.to_string();
+            return refuse("max_source_positions", found, positions.to_string());
+        }
+        // Nothing is allocated for a size that no checkpoint has.
+        for (key, size, supported) in [
+            ("vocab_size", self.vocab_size, 1..=1 << 24),
+            ("num_mel_bins", self.num_mel_bins, 1..=256),
+            ("d_model", self.d_model, 1..=1 << 16),
+            ("encoder_layers", self.encoder_layers, 1..=256),
+            ("encoder_ffn_dim", self.encoder_ffn_dim, 1..=1 << 20),
+            ("decoder_layers", self.decoder_layers, 1..=256),
+            ("decoder_ffn_dim", self.decoder_ffn_dim, 1..=1 << 20),
+            // The longest prompt, of four tokens, and a text.
+            ("max_target_positions", self.max_target_positions, 8..=1 << 16),
+        ] {
+            if !supported.contains(&size) {
+                let supported = format!("{} to {}", supported.start(), supported.end());
+                return refuse(key, size.to_string(), supported);
+            }
         }
         for (key, heads) in [
             ("encoder_attention_heads", self.encoder_attention_heads),
             ("decoder_attention_heads", self.decoder_attention_heads),
         ] {
-            if heads == 0 || self.d_model == 0 || !self.d_model.is_multiple_of(heads) {
+            if !self.d_model.is_multiple_of(heads) {
                 return refuse(key, heads.to_string(), format!("a divisor of `d_model` {}", self.d_model));
             }
         }
@@ -213,6 +232,36 @@ mod tests {
             refused(ModelConfig { decoder_attention_heads: 0, ..model.clone() }).contains("`d_model` 512")
         );
         assert!(refused(ModelConfig { encoder_attention_heads: 7, ..model }).contains("`d_model` 512"));
+    }
+
+    #[test]
+    fn a_size_out_of_range_is_refused_with_its_key_value_and_range() {
+        type Set = fn(&mut ModelConfig, usize);
+        let refused = |set: Set, size: usize| {
+            let (mut model, _) = published();
+            set(&mut model, size);
+            model.check().map_err(|error| error.to_string())
+        };
+        let cases: [(&str, Set, usize, usize); 8] = [
+            ("vocab_size", |model, size| model.vocab_size = size, 1, 1 << 24),
+            ("num_mel_bins", |model, size| model.num_mel_bins = size, 1, 256),
+            ("d_model", |model, size| model.d_model = size, 1, 1 << 16),
+            ("encoder_layers", |model, size| model.encoder_layers = size, 1, 256),
+            ("encoder_ffn_dim", |model, size| model.encoder_ffn_dim = size, 1, 1 << 20),
+            ("decoder_layers", |model, size| model.decoder_layers = size, 1, 256),
+            ("decoder_ffn_dim", |model, size| model.decoder_ffn_dim = size, 1, 1 << 20),
+            ("max_target_positions", |model, size| model.max_target_positions = size, 8, 1 << 16),
+        ];
+        for (key, set, least, most) in cases {
+            for size in [0, least - 1, most + 1, usize::MAX] {
+                let expected =
+                    format!("config.json: `{key}` is {size}, but only {least} to {most} is supported");
+                assert_eq!(refused(set, size), Err(expected));
+            }
+            assert_eq!(refused(set, most), Ok(()), "{key}");
+        }
+        let source = refused(|model, size| model.max_source_positions = size, usize::MAX).unwrap_err();
+        assert!(source.contains("max_source_positions") && source.contains("1500"), "{source}");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 use candle_core::{CpuStorage, D, Device, InplaceOp2, Layout, Result, Tensor, bail};
 use candle_nn::VarBuilder;
 use rayon::prelude::*;
+use reelbench_nn::storage::{contiguous_floats, contiguous_floats_mut};
 use reelbench_nn::vector;
 use reelbench_nn::{LayerNorm, Visible, attention};
 
@@ -202,8 +203,8 @@ impl InplaceOp2 for ToEachRow {
         row: &CpuStorage,
         row_layout: &Layout,
     ) -> Result<()> {
-        let row = floats(row, row_layout)?;
-        let rows = floats_mut(x, x_layout)?.par_chunks_mut(row.len().max(1));
+        let row = contiguous_floats(row, row_layout)?;
+        let rows = contiguous_floats_mut(x, x_layout)?.par_chunks_mut(row.len().max(1));
         rows.with_min_len(ROWS_PER_TASK).for_each(|x| self.0(x, row));
         Ok(())
     }
@@ -224,27 +225,13 @@ impl InplaceOp2 for AddTensor {
         y: &CpuStorage,
         y_layout: &Layout,
     ) -> Result<()> {
-        let (x, y) = (floats_mut(x, x_layout)?, floats(y, y_layout)?);
+        let (x, y) = (contiguous_floats_mut(x, x_layout)?, contiguous_floats(y, y_layout)?);
         if x.len() != y.len() {
             bail!("{} values cannot be added to {}", y.len(), x.len());
         }
         let piece = 1 << 14;
         x.par_chunks_mut(piece).zip(y.par_chunks(piece)).for_each(|(x, y)| vector::add(x, y));
         Ok(())
-    }
-}
-
-fn floats<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
-    match (storage, layout.contiguous_offsets()) {
-        (CpuStorage::F32(values), Some((start, end))) => Ok(&values[start..end]),
-        _ => bail!("expected a contiguous f32 tensor"),
-    }
-}
-
-fn floats_mut<'a>(storage: &'a mut CpuStorage, layout: &Layout) -> Result<&'a mut [f32]> {
-    match (storage, layout.contiguous_offsets()) {
-        (CpuStorage::F32(values), Some((start, end))) => Ok(&mut values[start..end]),
-        _ => bail!("expected a contiguous f32 tensor"),
     }
 }
 

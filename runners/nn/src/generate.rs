@@ -137,6 +137,13 @@ impl Generation {
         if self.max_new_tokens == 0 {
             return wrong("max_new_tokens", "0".to_owned(), "ask for at least 1 token");
         }
+        if self.min_new_tokens > self.max_new_tokens {
+            return wrong(
+                "min_new_tokens",
+                self.min_new_tokens.to_string(),
+                "ask for at most max_new_tokens",
+            );
+        }
         if !(self.repetition_penalty > 0.0 && self.repetition_penalty.is_finite()) {
             return wrong(
                 "repetition_penalty",

@@ -76,9 +76,10 @@ impl KvCache {
     ///
     /// # Errors
     /// When a row does not exist.
-    pub fn select_rows(&mut self, rows: &Tensor) -> Result<()> {
+    pub fn select_rows(&mut self, rows: &[u32]) -> Result<()> {
         if let Some(Room { k, v }) = &self.room {
-            self.room = Some(Room { k: k.index_select(rows, 0)?, v: v.index_select(rows, 0)? });
+            self.room =
+                Some(Room { k: select_rows(k, rows, self.length)?, v: select_rows(v, rows, self.length)? });
         }
         Ok(())
     }
@@ -98,6 +99,18 @@ impl Room {
         }
         Ok(room)
     }
+}
+
+/// The first `length` positions of the given rows, in as much room. The rest of the room is not
+/// copied: a row's positions lie together, but those of several rows do not.
+fn select_rows(room: &Tensor, rows: &[u32], length: usize) -> Result<Tensor> {
+    let (_, capacity, heads, dimension) = room.dims4()?;
+    let selected = Tensor::zeros((rows.len(), capacity, heads, dimension), room.dtype(), room.device())?;
+    for (index, &row) in rows.iter().enumerate() {
+        let positions = room.narrow(0, row as usize, 1)?.narrow(1, 0, length)?;
+        selected.narrow(0, index, 1)?.slice_set(&positions, 1, 0)?;
+    }
+    Ok(selected)
 }
 
 #[cfg(test)]
@@ -145,10 +158,29 @@ mod tests {
         let mut cache = KvCache::new(CacheMode::On);
         let rows = Tensor::cat(&[positions(0, 2, 1), positions(10, 2, 1)], 0).unwrap();
         cache.append(rows.clone(), rows).unwrap();
-        cache.select_rows(&Tensor::new(&[1u32, 1, 0], &Device::Cpu).unwrap()).unwrap();
+        cache.select_rows(&[1, 1, 0]).unwrap();
+        assert!(cache.select_rows(&[3]).is_err());
         let (k, _) = cache.append(positions(20, 1, 3), positions(20, 1, 3)).unwrap();
         let column = k.narrow(2, 0, 1).unwrap().narrow(3, 0, 1).unwrap().reshape((3, 3)).unwrap();
         let expected = [[10.0, 11.0, 20.0], [10.0, 11.0, 20.0], [0.0, 1.0, 20.0]];
         assert_eq!(column.to_vec2::<f32>().unwrap(), expected);
+    }
+
+    #[test]
+    fn only_the_positions_in_use_are_copied() {
+        let mut cache = KvCache::new(CacheMode::On);
+        cache.append(positions(1, 2, 2), positions(1, 2, 2)).unwrap();
+        let room = cache.room.as_ref().unwrap();
+        let capacity = room.k.dim(1).unwrap();
+        for tensor in [&room.k, &room.v] {
+            tensor.slice_set(&positions(1, capacity as u32 - 2, 2).contiguous().unwrap(), 1, 2).unwrap();
+        }
+        cache.select_rows(&[1, 0, 1]).unwrap();
+        let Room { k, v } = cache.room.as_ref().unwrap();
+        for tensor in [k, v] {
+            assert_eq!(tensor.dims(), [3, capacity, 2, 3]);
+            let unused = tensor.narrow(1, 2, capacity - 2).unwrap().flatten_all().unwrap();
+            assert!(unused.to_vec1::<f32>().unwrap().iter().all(|&value| value.abs() < f32::MIN_POSITIVE));
+        }
     }
 }

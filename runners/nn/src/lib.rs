@@ -10,7 +10,7 @@ mod matmul;
 mod norm;
 mod observe;
 mod rope;
-mod storage;
+pub mod storage;
 pub mod vector;
 pub mod weights;
 

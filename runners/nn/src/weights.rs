@@ -130,11 +130,7 @@ impl Checkpoint {
         self.tokenizer_in("tokenizer.json")
     }
 
-    /// Reads a tokenizer under another name, such as `qformer_tokenizer/tokenizer.json`.
-    ///
-    /// # Errors
-    /// When there is none, or it is not a tokenizer.
-    pub fn tokenizer_in(&self, name: &str) -> Result<Tokenizer, WeightsError> {
+    fn tokenizer_in(&self, name: &str) -> Result<Tokenizer, WeightsError> {
         let path = self.beside(name)?;
         let text = std::fs::read(&path).map_err(|source| WeightsError::read(&path, source))?;
         Tokenizer::from_bytes(text)

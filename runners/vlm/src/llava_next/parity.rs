@@ -106,8 +106,9 @@ fn check_case(model: &LlavaNext, case: &Path) {
     let logits = relative_difference(&logits, &tensors["logits_last"]);
     println!("{}: pixels {pixels:.1e}, features {features:.1e}, logits {logits:.1e}", case.display());
     assert!(pixels <= 1e-5, "pixels differ by {pixels}");
-    assert!(features <= 1e-3, "features differ by {features}");
-    assert!(logits <= 1e-3, "logits differ by {logits}");
+    // Measured: 1.1e-6 of the features and 5.6e-7 of the logits at most.
+    assert!(features <= 1e-5, "features differ by {features}");
+    assert!(logits <= 1e-5, "logits differ by {logits}");
 
     for (name, expected) in &reference.generations {
         request.generation = expected.settings.generation();

@@ -3,12 +3,6 @@
 
 use serde::Deserialize;
 
-/// Largest context that is believed.
-const MOST_POSITIONS: usize = 1 << 20;
-
-/// Largest count of anything else that is believed, so that products of counts cannot overflow.
-const MOST: usize = 1 << 24;
-
 /// Which class of transformers a language model belongs to: it decides defaults and the prompt's form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TextLayout {
@@ -157,24 +151,21 @@ impl RawTextConfig {
 
 impl TextConfig {
     fn check(&self) -> Result<(), String> {
+        // Far above any model's, and so low that products cannot overflow nor the rotary tables
+        // fill the memory.
         let counts = [
-            ("hidden_size", self.hidden_size),
-            ("intermediate_size", self.intermediate_size),
-            ("num_hidden_layers", self.num_hidden_layers),
-            ("num_attention_heads", self.num_attention_heads),
-            ("num_key_value_heads", self.num_key_value_heads),
-            ("head_dim", self.head_dim),
-            ("vocab_size", self.vocab_size),
-            ("max_position_embeddings", self.max_position_embeddings),
+            ("hidden_size", self.hidden_size, 1 << 16),
+            ("intermediate_size", self.intermediate_size, 1 << 18),
+            ("num_hidden_layers", self.num_hidden_layers, 1 << 10),
+            ("num_attention_heads", self.num_attention_heads, 1 << 10),
+            ("num_key_value_heads", self.num_key_value_heads, 1 << 10),
+            ("head_dim", self.head_dim, 1 << 10),
+            ("vocab_size", self.vocab_size, 1 << 24),
+            ("max_position_embeddings", self.max_position_embeddings, 1 << 20),
         ];
-        if let Some((key, _)) = counts.iter().find(|(_, count)| *count == 0) {
-            return Err(format!("{key}: 0 is too few"));
-        }
-        if let Some((key, count)) = counts.iter().find(|(_, count)| *count > MOST) {
-            return Err(format!("{key}: {count} is no size that a model has"));
-        }
-        if self.max_position_embeddings > MOST_POSITIONS {
-            return Err(format!("max_position_embeddings: more than {MOST_POSITIONS} are not supported"));
+        if let Some((key, count, most)) = counts.iter().find(|(_, count, most)| !(1..=*most).contains(count))
+        {
+            return Err(format!("{key}: {count} is not supported; 1 to {most} is"));
         }
         let (heads, kv_heads) = (self.num_attention_heads, self.num_key_value_heads);
         if heads % kv_heads != 0 {
@@ -224,6 +215,27 @@ mod tests {
         ] {
             assert!(resolve(text).unwrap_err().starts_with(key), "{text}");
         }
+    }
+
+    #[test]
+    fn a_size_out_of_range_is_named_with_its_value_and_range() {
+        for (key, most) in [
+            ("hidden_size", 65_536),
+            ("intermediate_size", 262_144),
+            ("num_hidden_layers", 1024),
+            ("num_attention_heads", 1024),
+            ("num_key_value_heads", 1024),
+            ("head_dim", 1024),
+            ("vocab_size", 16_777_216),
+            ("max_position_embeddings", 1_048_576),
+        ] {
+            for size in [0, most + 1, usize::MAX] {
+                let expected = format!("{key}: {size} is not supported; 1 to {most} is");
+                assert_eq!(resolve(&format!(r#"{{"{key}": {size}}}"#)).unwrap_err(), expected);
+            }
+        }
+        let largest = r#"{"head_dim": 1024, "max_position_embeddings": 1048576}"#;
+        assert_eq!(resolve(largest).unwrap().head_dim, 1024);
     }
 
     #[test]

@@ -185,10 +185,9 @@ impl Decoder for TextSession<'_> {
     }
 
     fn select_rows(&mut self, rows: &[u32]) -> Result<()> {
-        let rows = Tensor::new(rows, self.model.device())?;
         if let Some(context) = &mut self.context {
-            *context = context.index_select(&rows, 0)?;
+            *context = context.index_select(&Tensor::new(rows, self.model.device())?, 0)?;
         }
-        self.caches.iter_mut().try_for_each(|cache| cache.select_rows(&rows))
+        self.caches.iter_mut().try_for_each(|cache| cache.select_rows(rows))
     }
 }
