@@ -6,7 +6,7 @@ use reelbench_kit::{Repeat, Stopwatch};
 use reelbench_media::{FrameSampler, MediaError, RgbImage, SceneFrames};
 use reelbench_nn::StageObserver;
 use reelbench_protocol::{
-    CaptionSpec, Failure, FailureKind, Output, RunSpec, SceneCaption, SceneList, Settings, Stage,
+    CaptionSpec, Device, Failure, FailureKind, Output, RunSpec, SceneCaption, SceneList, Settings, Stage,
 };
 use reelbench_vlm::{Caption, CaptionRequest, Captioner};
 use serde_json::json;
@@ -25,17 +25,19 @@ pub(crate) fn run(
         Some(scenes) => scenes.clone(),
         None => reelbench_media::whole_film_scene_list(video)?,
     };
-    let media_s = film_seconds(&film);
     if let Some(most) = spec.max_scenes {
         film.scenes.truncate(most as usize);
     }
+    // The length of what is captioned, so that a part of a film has the real-time factor of that part.
+    let media_s = film_seconds(&film);
     let request = CaptionRequest::from(spec);
     let mut captions = Vec::with_capacity(film.scenes.len());
     watch.start();
     let mut frames = OpenFilm::new(video, &film, spec, watch);
-    for scene in 0..film.scenes.len() as u32 {
-        captions.push(caption_scene(scene, &mut frames, captioner, &request, watch));
-        watch.progress(Stage::Decode, scene + 1, film.scenes.len() as u32);
+    let total = film.scenes.len() as u32;
+    for scene in 0..total {
+        let at = Position { scene, total };
+        captions.push(caption_scene(at, &mut frames, captioner, &request, watch));
     }
     watch.stop();
     if let Some(folder) = &run.save_frames {
@@ -49,6 +51,7 @@ pub(crate) fn run(
 /// The settings in force: the captioner tells its own, the others are carried out here.
 fn effective(spec: &CaptionSpec, captioner: &Captioner, request: &CaptionRequest) -> Settings {
     let mut effective = captioner.effective(request);
+    effective.insert("device".to_owned(), json!(Device::Cpu));
     effective.insert("frames_per_scene".to_owned(), json!(spec.settings.frames_per_scene));
     effective.insert("frame_size".to_owned(), json!(spec.settings.frame_size));
     if let Some(scene) = &spec.scene {
@@ -92,20 +95,29 @@ impl OpenFilm {
     }
 }
 
-fn caption_scene(
+/// Where in the film the work stands.
+#[derive(Clone, Copy)]
+struct Position {
     scene: u32,
+    total: u32,
+}
+
+fn caption_scene(
+    at: Position,
     film: &mut OpenFilm,
     captioner: &mut Captioner,
     request: &CaptionRequest,
     watch: &mut Stopwatch<'_>,
 ) -> SceneCaption {
+    let Position { scene, total } = at;
+    watch.progress(Stage::Frames, scene, total);
     let asked_ns = watch.elapsed_ns();
     let frames = match watch.time(Stage::Frames, Some(scene), || film.next()) {
         Ok(frames) => frames,
         Err(failure) => return failed(scene, Vec::new(), failure.in_stage(Stage::Frames)),
     };
     let (frame_pts_s, pictures): (Vec<f64>, Vec<RgbImage>) = frames.frames.into_iter().unzip();
-    let mut timer = SceneTimer { watch, scene, began_ns: 0, stage: None, first_token_ns: None };
+    let mut timer = SceneTimer { watch, at, began_ns: 0, stage: None, first_token_ns: None };
     match captioner.caption(&pictures, request, &mut timer) {
         Ok(caption) => {
             let ttft_ns = timer.first_token_ns.map(|first_token_ns| first_token_ns - asked_ns);
@@ -149,7 +161,7 @@ fn failed(scene: u32, frame_pts_s: Vec<f64>, failure: Failure) -> SceneCaption {
 /// Turns a captioner's stages into spans of one scene.
 struct SceneTimer<'a, 'w> {
     watch: &'a mut Stopwatch<'w>,
-    scene: u32,
+    at: Position,
     began_ns: u64,
     /// The stage that began last.
     stage: Option<Stage>,
@@ -159,11 +171,12 @@ struct SceneTimer<'a, 'w> {
 impl StageObserver for SceneTimer<'_, '_> {
     fn begin(&mut self, stage: Stage) {
         self.stage = Some(stage);
+        self.watch.progress(stage, self.at.scene, self.at.total);
         self.began_ns = self.watch.elapsed_ns();
     }
 
     fn end(&mut self, stage: Stage) {
-        self.watch.record_since(stage, Some(self.scene), self.began_ns);
+        self.watch.record_since(stage, Some(self.at.scene), self.began_ns);
         if stage == Stage::Prefill {
             self.first_token_ns = Some(self.watch.elapsed_ns());
         }

@@ -60,6 +60,15 @@ fn caption(probe: &CaptionProbe) -> Result<Value, Failure> {
     let mut captioner =
         Captioner::load(probe.family, &probe.weights, probe.quantization, probe.dtype, &device)?;
     let request = CaptionRequest::from(probe);
+    let mut effective = captioner.effective(&request);
+    let generation = &request.generation;
+    for (name, value) in [
+        ("repetition_penalty", json!(generation.repetition_penalty)),
+        ("length_penalty", json!(generation.length_penalty)),
+        ("early_stopping", json!(generation.early_stopping)),
+    ] {
+        effective.insert(name.to_owned(), value);
+    }
     let mut stages = StageTimes::default();
     let caption = captioner.caption(&frames, &request, &mut stages)?;
     Ok(json!({
@@ -68,7 +77,7 @@ fn caption(probe: &CaptionProbe) -> Result<Value, Failure> {
         "text": caption.text,
         "finish": caption.finish,
         "stages_ms": stages.milliseconds,
-        "effective": captioner.effective(&request),
+        "effective": effective,
     }))
 }
 

@@ -20,7 +20,7 @@ pub(crate) struct CandleRunner {
 }
 
 enum LoadedModels {
-    Stage1(Option<Whisper>),
+    Stage1(Option<Box<Whisper>>),
     Caption(Box<Captioner>),
 }
 
@@ -35,7 +35,7 @@ impl Runner for CandleRunner {
                     ("candle".to_owned(), env!("CANDLE_VERSION").to_owned()),
                     ("ffmpeg".to_owned(), reelbench_media::ffmpeg_version()),
                 ]),
-                threads: std::thread::available_parallelism().ok().map(|count| count.get() as u32),
+                threads: Some(candle_core::utils::get_num_threads() as u32),
             },
             capabilities: Capabilities {
                 scene: Some(SceneSupport { detectors: Detector::ALL.to_vec() }),
@@ -55,7 +55,7 @@ impl Runner for CandleRunner {
             Models::Stage1 { asr: Some(weights) } => {
                 let whisper = Whisper::load(weights, &device)?;
                 let bytes = whisper.weights_bytes();
-                (LoadedModels::Stage1(Some(whisper)), bytes)
+                (LoadedModels::Stage1(Some(Box::new(whisper))), bytes)
             }
             Models::Caption { family, weights, quantization, dtype } => {
                 let captioner = Captioner::load(*family, weights, *quantization, *dtype, &device)?;
@@ -70,7 +70,7 @@ impl Runner for CandleRunner {
     fn run(&mut self, run: &RunSpec, watch: &mut Stopwatch<'_>) -> Result<Repeat, Failure> {
         match (&run.spec.work, &mut self.loaded) {
             (Work::Stage1(spec), Some(LoadedModels::Stage1(whisper))) => {
-                stage1::run(&run.spec.video.path, spec, whisper.as_mut(), watch)
+                stage1::run(&run.spec.video.path, spec, whisper.as_deref(), watch)
             }
             (Work::Caption(spec), Some(LoadedModels::Caption(captioner))) => {
                 caption::run(run, spec, captioner, watch)

@@ -6,7 +6,7 @@ use reelbench_asr::{TranscribeOptions, Whisper};
 use reelbench_kit::{Repeat, Stopwatch};
 use reelbench_media::Audio;
 use reelbench_protocol::{
-    AsrSpec, AsrUnit, Failure, FailureKind, Output, Scene, SceneList, SceneSpec, Settings, Stage,
+    AsrSpec, AsrUnit, Device, Failure, FailureKind, Output, Scene, SceneList, SceneSpec, Settings, Stage,
     Stage1Output, Stage1Spec, Transcript,
 };
 use serde_json::json;
@@ -15,11 +15,11 @@ use serde_json::json;
 pub(crate) fn run(
     video: &Path,
     spec: &Stage1Spec,
-    whisper: Option<&mut Whisper>,
+    whisper: Option<&Whisper>,
     watch: &mut Stopwatch<'_>,
 ) -> Result<Repeat, Failure> {
     let mut output = Stage1Output::default();
-    let mut effective = Settings::new();
+    let mut effective = Settings::from([("device".to_owned(), json!(Device::Cpu))]);
     watch.start();
     if let Some(scene) = &spec.scene {
         match detect(video, scene, watch) {
@@ -29,7 +29,9 @@ pub(crate) fn run(
         report_scene(scene, &mut effective);
     }
     if let Some(asr) = &spec.asr {
-        match transcribe(video, asr, whisper, output.scenes.as_ref(), watch) {
+        let speech = requests(spec, asr, output.scenes.as_ref())
+            .and_then(|scenes| transcribe(video, asr, whisper, scenes, watch));
+        match speech {
             Ok(transcript) => output.transcript = Some(transcript),
             Err(failure) => output.failures.push(failure.in_stage(Stage::Asr)),
         }
@@ -60,24 +62,31 @@ fn detect(video: &Path, spec: &SceneSpec, watch: &mut Stopwatch<'_>) -> Result<S
     Ok(detection?.list)
 }
 
+/// The scenes that are transcribed one by one; `None` to take the film as a whole, which is also what `per: scene`
+/// comes to without scene detection.
+fn requests<'a>(
+    spec: &Stage1Spec,
+    asr: &AsrSpec,
+    found: Option<&'a SceneList>,
+) -> Result<Option<&'a SceneList>, Failure> {
+    match (asr.per, found, &spec.scene) {
+        (AsrUnit::File, _, _) | (AsrUnit::Scene, None, None) => Ok(None),
+        (AsrUnit::Scene, Some(scenes), _) => Ok(Some(scenes)),
+        (AsrUnit::Scene, None, Some(_)) => {
+            Err(Failure::new(FailureKind::Input, "there are no scenes to transcribe: their detection failed"))
+        }
+    }
+}
+
 fn transcribe(
     video: &Path,
     spec: &AsrSpec,
-    whisper: Option<&mut Whisper>,
+    whisper: Option<&Whisper>,
     scenes: Option<&SceneList>,
     watch: &mut Stopwatch<'_>,
 ) -> Result<Transcript, Failure> {
     let whisper = whisper
         .ok_or_else(|| Failure::new(FailureKind::Internal, "speech is asked for and no model is loaded"))?;
-    let whole_film;
-    let scenes = match (spec.per, scenes) {
-        (AsrUnit::File, _) => None,
-        (AsrUnit::Scene, Some(scenes)) => Some(scenes),
-        (AsrUnit::Scene, None) => {
-            whole_film = reelbench_media::whole_film_scene_list(video)?;
-            Some(&whole_film)
-        }
-    };
     let options = TranscribeOptions { num_beams: spec.num_beams, ..TranscribeOptions::default() };
     let start_ns = watch.elapsed_ns();
     let audio = reelbench_media::decode_audio(video);
@@ -98,7 +107,7 @@ fn transcribe(
 /// One request per scene; times are moved to the film's.
 fn transcribe_scenes(
     audio: &Audio,
-    whisper: &mut Whisper,
+    whisper: &Whisper,
     scenes: &SceneList,
     options: &TranscribeOptions,
     watch: &mut Stopwatch<'_>,

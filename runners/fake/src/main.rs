@@ -1,7 +1,7 @@
 //! A runner that does no work: its captions are made up, always the same, and it misbehaves on request.
 //!
 //! A cell whose weights are `dummy:crash` crashes, one with `dummy:slow` is slow, and so on through
-//! [`Behaviour::NAMES`]; any other preset is as good as gold. A script can say more exactly when what
+//! [`script::Behaviour::NAMES`]; any other preset is as good as gold. A script can say more exactly when what
 //! happens, for example only in one film's second repeat:
 //!
 //! ```text

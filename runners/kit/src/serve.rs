@@ -54,6 +54,7 @@ pub struct Repeat {
 ///
 /// A panic in the runner becomes a `failed` event; the process goes on with the next command.
 pub fn serve(mut runner: impl Runner) -> ExitCode {
+    end_with_parent();
     let mut output = io::stdout();
     if send(&mut output, &Event::Hello(Box::new(runner.hello()))).is_err() {
         return ExitCode::FAILURE;
@@ -76,6 +77,17 @@ pub fn serve(mut runner: impl Runner) -> ExitCode {
         }
     }
     ExitCode::SUCCESS
+}
+
+/// Asks the kernel to end this process when the one that started it is killed in the middle of a command; between
+/// commands the end of standard input says so.
+fn end_with_parent() {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{Signal, set_parent_process_death_signal};
+        // Where the kernel refuses, the process ends after the command at hand.
+        let _ = set_parent_process_death_signal(Some(Signal::KILL));
+    }
 }
 
 /// Carries one command out and turns whatever happens into its closing event.

@@ -21,6 +21,8 @@ pub(crate) struct Ticker(Arc<Shared>);
 struct Shared {
     state: Mutex<State>,
     running: Condvar,
+    /// Held while progress is being written, which may have to wait for the reader.
+    sending: Mutex<()>,
 }
 
 #[derive(Default)]
@@ -52,27 +54,38 @@ impl Ticker {
     /// The repeat is over: no progress is sent after this returns.
     pub(crate) fn stop(&self) {
         self.state().running = false;
+        // Whatever was being written when the flag went down is out once this can be had.
+        drop(lock(&self.0.sending));
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0.state)
     }
 }
 
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn tick(shared: &Shared) {
-    let mut state = shared.state.lock().unwrap_or_else(PoisonError::into_inner);
     loop {
-        state = if state.running {
-            let (state, _) =
-                shared.running.wait_timeout(state, PERIOD).unwrap_or_else(PoisonError::into_inner);
-            state
+        let state = lock(&shared.state);
+        drop(if state.running {
+            shared.running.wait_timeout(state, PERIOD).unwrap_or_else(PoisonError::into_inner).0
         } else {
             shared.running.wait(state).unwrap_or_else(PoisonError::into_inner)
+        });
+        // Taken before the look at `running`, so that nothing is sent after `stop` has returned; the working thread
+        // never waits for it inside a span.
+        let sending = lock(&shared.sending);
+        let latest = {
+            let mut state = lock(&shared.state);
+            if state.running { state.latest.take() } else { None }
         };
-        if let (true, Some(progress)) = (state.running, state.latest.take()) {
-            // Sent under the lock, so that it cannot come after the repeat's closing event.
-            // A reader that has gone away is noticed there.
+        if let Some(progress) = latest {
+            // A reader that has gone away is noticed at the closing event.
             let _ = send(&mut io::stdout(), &Event::Progress(progress));
         }
+        drop(sending);
     }
 }
