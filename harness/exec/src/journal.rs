@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use reelbench_protocol::{JournalEvent, JournalLine};
 
@@ -74,11 +75,7 @@ impl Journal {
     pub fn open(path: &Path) -> Result<(Self, Vec<JournalLine>), JournalError> {
         let failed = |source| JournalError::Write { path: path.to_owned(), source };
         let file = OpenOptions::new().create(true).append(true).read(true).open(path).map_err(failed)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(JournalError::Locked { path: path.to_owned() }),
-            Err(TryLockError::Error(source)) => return Err(failed(source)),
-        }
+        lock(path, &file)?;
         let Content { lines, whole } = read(path, &file)?;
         file.set_len(whole).and_then(|()| file.sync_all()).map_err(failed)?;
         sync_folder(path).map_err(failed)?;
@@ -110,6 +107,24 @@ impl Journal {
         line.push(b'\n');
         self.file.write_all(&line)?;
         self.file.sync_data()
+    }
+}
+
+/// Takes the lock of a journal. A process that is just being forked holds a copy of every open file, and so of its
+/// locks, until it becomes another program: a lock that is gone after a moment is nobody's.
+fn lock(path: &Path, file: &File) -> Result<(), JournalError> {
+    const MOMENT: Duration = Duration::from_secs(1);
+    const PAUSE: Duration = Duration::from_millis(20);
+    let until = Instant::now() + MOMENT;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) if Instant::now() < until => std::thread::sleep(PAUSE),
+            Err(TryLockError::WouldBlock) => return Err(JournalError::Locked { path: path.to_owned() }),
+            Err(TryLockError::Error(source)) => {
+                return Err(JournalError::Write { path: path.to_owned(), source });
+            }
+        }
     }
 }
 
