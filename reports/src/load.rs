@@ -59,10 +59,12 @@ fn check_format(path: &Path, found: u32) -> Result<(), ReportError> {
 fn replay_journal(path: &Path, replay: &mut Replay) -> Result<(), ReportError> {
     let journal = read(path)?;
     for (number, line) in (1..).zip(journal.split_inclusive(|&byte| byte == b'\n')) {
+        // Only the last line can lack its newline. Then its writing was cut off, and going on with the run drops it.
+        if !line.ends_with(b"\n") {
+            break;
+        }
         let event = match serde_json::from_slice::<JournalLine>(line) {
             Ok(line) => line.event,
-            // Only the last line can lack its newline.
-            Err(_) if !line.ends_with(b"\n") => break,
             Err(source) => return Err(ReportError::Event { path: path.to_owned(), line: number, source }),
         };
         if let JournalEvent::Started { format, .. } = event {

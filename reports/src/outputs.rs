@@ -18,6 +18,9 @@ struct CaptionLine<'a> {
     tokens: &'a [u32],
     text: &'a str,
     finish: Option<Finish>,
+    /// Why there is no caption; absent where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
 }
 
 /// `stage1/<cell>.json`: what the first measured repeat found. Times in seconds from the start of the film.
@@ -53,6 +56,7 @@ fn push_captions(lines: &mut Vec<u8>, cell: &CellRecord, repeat: &RepeatResult) 
             tokens: &scene.tokens,
             text: &scene.text,
             finish: scene.finish,
+            error: scene.failure.as_ref().map(ToString::to_string),
         };
         serde_json::to_writer(&mut *lines, &line)?;
         lines.push(b'\n');

@@ -94,7 +94,6 @@ impl CellRecord {
         if result.pass == Pass::Measured {
             self.repeats.retain(|old| old.pass != Pass::Measured || old.repeat != result.repeat);
         }
-        self.ended = None;
         self.repeats.push(result);
     }
 }

@@ -41,7 +41,7 @@ pub struct CellSummary {
     pub weights: Option<String>,
     /// Whether they are random.
     pub dummy_weights: bool,
-    /// The settings asked for; [`requested`] lists the keys.
+    /// The settings asked for; [`reelbench_protocol::CellSpec::requested`] lists the keys.
     pub requested: Settings,
     /// The settings in force, once a repeat has told.
     pub effective: Option<Settings>,
@@ -126,7 +126,9 @@ impl Summary {
             .zip(judgements)
             .enumerate()
             .map(|(index, (cell, judgement))| {
-                let media_s = lengths.get(&cell.spec().video.id).copied();
+                // A cell's own length, which its real-time factor divides by; the film's for a cell without repeats.
+                let own = cell.measured().first().map(|repeat| repeat.media_s);
+                let media_s = own.or_else(|| lengths.get(&cell.spec().video.id).copied());
                 let unmeasured = unmeasured(cell, judgement, media_s);
                 if judgement.outcome.is_measured() {
                     measured(unmeasured, cell, aggregates.get(&index).unwrap_or(&none))

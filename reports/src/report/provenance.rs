@@ -99,7 +99,8 @@ pub struct Provenance {
     pub started: String,
     /// End, RFC 3339 in UTC.
     pub finished: Option<String>,
-    /// The command line of the run, quoted for a shell.
+    /// The command line that makes such a run again, quoted for a shell: the run's own without the directory it was
+    /// written to.
     pub command: String,
     /// SHA-256 of the matrix.
     pub matrix_sha256: String,
@@ -115,7 +116,7 @@ impl Provenance {
             run_id: manifest.run_id.clone(),
             started: manifest.started.clone(),
             finished: manifest.finished.clone(),
-            command: manifest.command.iter().map(|word| shell_quoted(word)).collect::<Vec<_>>().join(" "),
+            command: repeatable(&manifest.command),
             matrix_sha256: manifest.matrix_sha256.clone(),
             git: manifest.git.clone(),
             files: files(manifest.binaries.iter().chain(&manifest.inputs)),
@@ -135,6 +136,22 @@ fn files<'a>(files: impl Iterator<Item = &'a FileHash>) -> Table {
         ]
     };
     Table { columns, rows: files.map(row).collect() }
+}
+
+/// A command line without `--out` and `--resume`, which name a directory that is taken by now.
+fn repeatable(command: &[String]) -> String {
+    let mut words = Vec::new();
+    let mut rest = command.iter();
+    while let Some(word) = rest.next() {
+        match word.split_once('=').map_or(word.as_str(), |(option, _)| option) {
+            "--out" | "--resume" if word.contains('=') => {}
+            "--out" | "--resume" => {
+                rest.next();
+            }
+            _ => words.push(shell_quoted(word)),
+        }
+    }
+    words.join(" ")
 }
 
 /// A word as a POSIX shell reads it back.
