@@ -3,8 +3,12 @@
 use std::process::Command;
 
 fn main() {
-    println!("cargo::rerun-if-changed=../../.git/HEAD");
-    println!("cargo::rerun-if-changed=../../.git/index");
+    // What `bench` and its runners are made of, and where git keeps what is committed.
+    for path in
+        [".git/HEAD", ".git/index", "Cargo.lock", "harness", "datasets", "reports", "runners", "templates"]
+    {
+        println!("cargo::rerun-if-changed=../../{path}");
+    }
     if let Some(commit) = git(&["rev-parse", "HEAD"]) {
         let dirty =
             git(&["status", "--porcelain", "--untracked-files=no"]).is_none_or(|changes| !changes.is_empty());

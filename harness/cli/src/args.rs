@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use reelbench_matrix::Selection;
 use reelbench_protocol::{Detector, Device, Dtype, EarlyStopping, Family, Quantization};
@@ -53,7 +53,9 @@ impl Cli {
 /// Whether a word is a file's name rather than a mistyped subcommand.
 fn names_a_file(word: &OsStr) -> bool {
     let path = Path::new(word);
-    !word.as_encoded_bytes().starts_with(b"-")
+    let is_subcommand = Cli::command().find_subcommand(word).is_some() || word == "help";
+    !is_subcommand
+        && !word.as_encoded_bytes().starts_with(b"-")
         && (path.extension().is_some() || path.components().count() > 1 || path.is_file())
 }
 
@@ -77,6 +79,20 @@ pub(crate) enum Command {
         /// The shell
         shell: Shell,
     },
+}
+
+impl Command {
+    /// How its results are to be printed.
+    pub(crate) fn output(&self) -> Output {
+        match self {
+            Self::Run(args) => args.output.output(),
+            Self::Plan(args) => args.output.output(),
+            Self::Report(args) => args.output.output(),
+            Self::Doctor(args) => args.output.output(),
+            Self::Probe(_) | Self::Schema => Output::Json,
+            Self::Completions { .. } => Output::Text,
+        }
+    }
 }
 
 /// How results are printed.
@@ -114,14 +130,14 @@ pub(crate) struct RunArgs {
     /// Write the run here instead of runs/NAME-TIME
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     pub(crate) out: Option<PathBuf>,
-    /// Go on with an interrupted run
+    /// Go on with an interrupted run, with its own cells and repeats
     #[arg(long, value_name = "DIR")]
     pub(crate) resume: Option<PathBuf>,
     /// Run only the cells that match, such as `model=llava*,use_cache=true`
-    #[arg(long, value_name = "EXPR")]
+    #[arg(long, value_name = "EXPR", conflicts_with = "resume")]
     pub(crate) only: Option<Selection>,
     /// Measured repeats per cell, in place of the matrix's
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "resume")]
     pub(crate) repeats: Option<u32>,
     /// Where to compute, in place of the matrix's: auto, cpu or cuda:N
     #[arg(long, value_name = "DEVICE")]
@@ -202,7 +218,7 @@ pub(crate) struct ScenesArgs {
     #[arg(long, value_parser = word(Detector::ALL, Detector::as_str), default_value = "content")]
     pub(crate) detector: Detector,
     /// Its threshold [default: 27.0 for content, 3.0 for adaptive]
-    #[arg(long, value_name = "T")]
+    #[arg(long, value_name = "T", value_parser = finite)]
     pub(crate) threshold: Option<f64>,
     /// Shortest scene in frames
     #[arg(long, value_name = "FRAMES", default_value_t = 15)]
@@ -216,7 +232,7 @@ pub(crate) struct TranscribeArgs {
     /// A sound file or a film
     #[arg(value_name = "AUDIO_OR_VIDEO")]
     pub(crate) media: PathBuf,
-    /// A folder, hf:owner/name[@revision] or dummy:PRESET
+    /// A folder, `hf:owner/name[@revision]` or `dummy:PRESET`
     #[arg(long, value_name = "WEIGHTS")]
     pub(crate) weights: String,
     /// Beams; 1 is greedy
@@ -240,7 +256,7 @@ pub(crate) struct CaptionArgs {
     /// The architecture
     #[arg(long, value_parser = word(Family::ALL, Family::as_str))]
     pub(crate) family: Family,
-    /// A folder, hf:owner/name[@revision] or dummy:PRESET
+    /// A folder, `hf:owner/name[@revision]` or `dummy:PRESET`
     #[arg(long, value_name = "WEIGHTS")]
     pub(crate) weights: String,
     /// The pictures, in order
@@ -262,13 +278,13 @@ pub(crate) struct CaptionArgs {
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) min_new_tokens: u32,
     /// Exponent of the length that a beam's score is divided by
-    #[arg(long, value_name = "P", default_value_t = 1.0, allow_negative_numbers = true)]
+    #[arg(long, value_name = "P", default_value_t = 1.0, allow_negative_numbers = true, value_parser = finite)]
     pub(crate) length_penalty: f64,
     /// When beam search ends
     #[arg(long, value_parser = word(EarlyStopping::ALL, EarlyStopping::as_str), default_value = "false")]
     pub(crate) early_stopping: EarlyStopping,
     /// Penalty on tokens seen before; 1 is none
-    #[arg(long, value_name = "R", default_value_t = 1.0)]
+    #[arg(long, value_name = "R", default_value_t = 1.0, value_parser = finite)]
     pub(crate) repetition_penalty: f64,
     /// Keep keys and values of past tokens
     #[arg(long, value_name = "true|false", action = clap::ArgAction::Set, default_value_t = true)]
@@ -287,6 +303,14 @@ pub(crate) struct CaptionArgs {
     pub(crate) device: Device,
     #[command(flatten)]
     pub(crate) runner: RunnerArgs,
+}
+
+/// Reads a number; JSON, which takes it to the runner, has no others.
+fn finite(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if number.is_finite() => Ok(number),
+        _ => Err(format!("`{text}` is not a finite number")),
+    }
 }
 
 /// Reads one of the protocol's closed choices by its word.

@@ -31,6 +31,11 @@ pub(crate) enum BenchError {
     Directory(#[from] DirectoryError),
     #[error(transparent)]
     Report(#[from] ReportError),
+    #[error(
+        "{} ({used_by}) is not what it was when the run began: put it back, or begin a new run with --out",
+        path.display()
+    )]
+    Changed { used_by: String, path: PathBuf },
     #[error("{0}")]
     Probe(Failure),
     #[error("cannot listen for interrupts ({0})")]

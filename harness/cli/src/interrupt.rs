@@ -1,9 +1,9 @@
-//! Ctrl-C and SIGTERM.
+//! Ctrl-C, a closed terminal and SIGTERM.
 
 use std::thread;
 
 use reelbench_exec::StopFlag;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
@@ -17,7 +17,7 @@ use crate::error::BenchError;
 pub(crate) fn stop_flag() -> Result<StopFlag, BenchError> {
     let stop = StopFlag::new();
     let raised = stop.clone();
-    let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(BenchError::Signals)?;
+    let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM]).map_err(BenchError::Signals)?;
     thread::Builder::new()
         .name("signals".to_owned())
         .spawn(move || {

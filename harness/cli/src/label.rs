@@ -13,7 +13,7 @@ pub(crate) struct Labels {
 
 impl Labels {
     /// Looks at which settings vary among `cells`.
-    pub(crate) fn of<'a>(cells: impl Iterator<Item = &'a PlannedCell> + Clone) -> Self {
+    pub(crate) fn of<'a>(cells: &(impl Iterator<Item = &'a PlannedCell> + Clone)) -> Self {
         let varying_of = |kind| {
             let settings: Vec<Settings> = cells
                 .clone()

@@ -16,16 +16,22 @@ use std::process::ExitCode;
 
 use clap::CommandFactory;
 
-use crate::args::{Cli, Command};
+use crate::args::{Cli, Command, Output};
 use crate::error::BenchError;
 use crate::exit_code::Exit;
 
 fn main() -> ExitCode {
-    let result = dispatch(Cli::from_command_line().command);
+    let command = Cli::from_command_line().command;
+    let output = command.output();
+    let result = dispatch(command);
     match result {
         Ok(exit) => exit.into(),
         Err(error) => {
             print::error(&error);
+            if let (BenchError::Matrix(problems), Output::Json) = (&error, output) {
+                // The exit code already says that something is wrong.
+                let _ = print::json(problems);
+            }
             error.exit().into()
         }
     }

@@ -7,7 +7,11 @@ use std::time::SystemTime;
 use reelbench_exec::{Inputs, RunDirectory, environment, hash_bytes, hash_file, rfc3339};
 use reelbench_protocol::{FileHash, GitRevision, Manifest, RUN_FORMAT_VERSION};
 
+use crate::error::BenchError;
 use crate::plan::Planned;
+
+/// What the runner's program is used by.
+const RUNNER: &str = "runner";
 
 /// The manifest of a run that begins now.
 pub(crate) fn manifest(planned: &Planned, directory: &RunDirectory, inputs: &Inputs) -> Manifest {
@@ -28,6 +32,22 @@ pub(crate) fn manifest(planned: &Planned, directory: &RunDirectory, inputs: &Inp
     }
 }
 
+/// Refuses to go on with a run when what it measures is no longer what it was.
+///
+/// # Errors
+/// When a film, a weight file or the runner changed or is gone.
+pub(crate) fn refuse_changes(before: &Manifest, now: &Manifest) -> Result<(), BenchError> {
+    let runners = before.binaries.iter().filter(|file| file.used_by == RUNNER);
+    for old in before.inputs.iter().chain(runners) {
+        let mut candidates = now.inputs.iter().chain(&now.binaries);
+        let same = candidates.any(|new| new.used_by == old.used_by && new.sha256 == old.sha256);
+        if !same {
+            return Err(BenchError::Changed { used_by: old.used_by.clone(), path: old.path.clone() });
+        }
+    }
+    Ok(())
+}
+
 /// The revision that `bench` was built from, as its build script found it.
 fn git_revision() -> Option<GitRevision> {
     let commit = option_env!("REELBENCH_COMMIT")?.to_owned();
@@ -36,7 +56,7 @@ fn git_revision() -> Option<GitRevision> {
 
 fn binaries(runner: &Path) -> Vec<FileHash> {
     let bench = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("bench"));
-    let by_name = BTreeMap::from([("bench", bench.as_path()), ("runner", runner)]);
+    let by_name = BTreeMap::from([("bench", bench.as_path()), (RUNNER, runner)]);
     let hash = |(name, path): (&str, &Path)| {
         // A runner that the shell finds in PATH has no path here; its version still stands in the manifest.
         let (bytes, sha256) = hash_file(path).ok()?;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use reelbench_exec::{RunnerCommand, RunnerLog, RunnerProcess, StopFlag};
-use reelbench_matrix::{Expansion, Folders, Matrix, RunOverrides, Selection, with_dependencies};
+use reelbench_matrix::{Expansion, Folders, Matrix, Reference, RunOverrides, Selection, with_dependencies};
 use reelbench_protocol::Hello;
 
 use crate::error::BenchError;
@@ -33,8 +33,9 @@ pub(crate) fn plan(
     let hello = greet(&runner)?;
     let mut expansion = matrix.expand(&hello.capabilities)?;
     for warning in &expansion.warnings {
-        print::line(&format!("warning: {}", warning.in_file(matrix.file())));
+        print::line(&warning.in_file(matrix.file()).to_string());
     }
+    warn_of_what_is_kept_for_later(&matrix);
     if let Some(selection) = only {
         let cells = expansion.cells.len();
         expansion.cells = with_dependencies(&expansion.cells, selection);
@@ -44,6 +45,21 @@ pub(crate) fn plan(
         }
     }
     Ok(Planned { matrix, runner, hello, expansion })
+}
+
+/// Parts of a matrix that are read and checked, and that nothing uses yet.
+fn warn_of_what_is_kept_for_later(matrix: &Matrix) {
+    let file = matrix.file().display();
+    if matrix.gate().is_some() {
+        print::line(&format!(
+            "{file}: warning: `gate` has no effect in this version; results are not judged"
+        ));
+    }
+    if matrix.videos().iter().any(|video| video.reference != Reference::default()) {
+        print::line(&format!(
+            "{file}: warning: `reference` has no effect in this version; quality is not scored"
+        ));
+    }
 }
 
 /// Starts a runner just to hear what it can do.

@@ -25,7 +25,7 @@ enum Display {
 impl Progress {
     /// Bars where standard error is a terminal, lines where it is not.
     pub(crate) fn new(cells: &[PlannedCell]) -> Self {
-        let names = Labels::of(cells.iter());
+        let names = Labels::of(&cells.iter());
         let labels = cells.iter().map(|cell| (cell.id.clone(), names.label(cell))).collect();
         let display = if std::io::stderr().is_terminal() { bars() } else { Display::Lines };
         Self { labels, display }
@@ -74,7 +74,7 @@ impl Sink for Progress {
                 self.say(&format!("{cells} cells, {repeats} repeats to measure"));
             }
             RunEvent::Loading { load, cells } => {
-                self.say(&format!("load  {} for {cells} cells", describe(load)))
+                self.say(&format!("load  {} for {cells} cells", describe(load)));
             }
             RunEvent::Loaded { loaded, .. } => {
                 self.say(&format!("      ready after {}", seconds(loaded.load_ns)));
@@ -121,8 +121,7 @@ impl Progress {
 fn describe(load: &LoadSpec) -> String {
     match &load.models {
         Models::Stage1 { asr: None } => "nothing".to_owned(),
-        Models::Stage1 { asr: Some(weights) } => weights.to_string(),
-        Models::Caption { weights, .. } => weights.to_string(),
+        Models::Stage1 { asr: Some(weights) } | Models::Caption { weights, .. } => weights.to_string(),
     }
 }
 

@@ -79,7 +79,7 @@ impl<'a> CellJson<'a> {
 fn describe(planned: &Planned) -> String {
     let cells = &planned.expansion.cells;
     let skipped = &planned.expansion.skipped;
-    let labels = Labels::of(cells.iter().chain(skipped.iter().map(|skipped| &skipped.cell)));
+    let labels = Labels::of(&cells.iter().chain(skipped.iter().map(|skipped| &skipped.cell)));
     let run = planned.matrix.run();
     let mut text = String::new();
     // Writing to a string cannot fail.

@@ -15,7 +15,7 @@ use crate::exit_code::Exit;
 use crate::{interrupt, print, runners};
 
 /// A probe may take as long as it needs; this only keeps a forgotten one from staying for ever.
-const PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
+const PATIENCE: Duration = Duration::from_hours(24);
 
 pub(crate) fn probe(command: ProbeCommand) -> Result<Exit, BenchError> {
     let (runner, probe) = match command {

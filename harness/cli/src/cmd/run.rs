@@ -1,7 +1,7 @@
 //! `bench run`, and `bench MATRIX.yaml`: plan, run and report.
 
 use std::num::NonZeroU32;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use reelbench_exec::{ExpectedHash, Inputs, RunDirectory, RunEnd, RunPlan, execute};
@@ -23,13 +23,18 @@ const RUNS: &str = "runs";
 pub(crate) fn run(args: &RunArgs) -> Result<Exit, BenchError> {
     let overrides = RunOverrides { repeats: args.repeats.and_then(NonZeroU32::new), device: args.device };
     let planned = plan(&args.matrix, &args.runner.runner, args.only.as_ref(), overrides)?;
+    print::line("hashing films and weights");
+    // Before the directory is made: an interrupt here leaves nothing behind.
+    let inputs = Inputs::of(&planned.expansion.cells, &expected_hashes(&planned.matrix));
     let (directory, before) = open_directory(args, &planned.matrix)?;
     print::line(&format!("run {}", directory.path().display()));
-    print::line("hashing films and weights");
-    let inputs = Inputs::of(&planned.expansion.cells, &expected_hashes(&planned.matrix));
+    let now = manifest::manifest(&planned, &directory, &inputs);
     let manifest = match before {
-        Some(manifest) => manifest,
-        None => manifest::manifest(&planned, &directory, &inputs),
+        Some(before) => {
+            manifest::refuse_changes(&before, &now)?;
+            before
+        }
+        None => now,
     };
     directory.write_manifest(&manifest)?;
     let stop = interrupt::stop_flag()?;
@@ -37,7 +42,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, BenchError> {
     let mut progress = Progress::new(&planned.expansion.cells);
     let end = execute(&plan, &directory, &planned.runner, &mut progress, &stop)?;
     progress.close();
-    if matches!(end, RunEnd::Finished(_)) {
+    if matches!(end, RunEnd::Finished(_)) && manifest.finished.is_none() {
         let finished = Some(reelbench_exec::rfc3339(SystemTime::now()));
         directory.write_manifest(&Manifest { finished, ..manifest })?;
     }
@@ -52,11 +57,15 @@ fn open_directory(args: &RunArgs, matrix: &Matrix) -> Result<(RunDirectory, Opti
         let (directory, manifest) = RunDirectory::resume(root, text)?;
         return Ok((directory, Some(manifest)));
     }
-    let root = args
-        .out
-        .clone()
-        .unwrap_or_else(|| RunDirectory::default_path(Path::new(RUNS), matrix.name(), SystemTime::now()));
+    let root = args.out.clone().unwrap_or_else(|| free_path(matrix.name()));
     Ok((RunDirectory::create(&root, text)?, None))
+}
+
+/// `runs/NAME-TIME`, numbered where another run of the same second has it.
+fn free_path(name: &str) -> PathBuf {
+    let path = RunDirectory::default_path(Path::new(RUNS), name, SystemTime::now());
+    let numbered = (2..).map(|number| PathBuf::from(format!("{}-{number}", path.display())));
+    std::iter::once(path.clone()).chain(numbered).find(|path| !path.exists()).unwrap_or(path)
 }
 
 fn expected_hashes(matrix: &Matrix) -> Vec<ExpectedHash> {
@@ -97,6 +106,17 @@ struct Conclusion<'a> {
     counts: &'a reelbench_reports::Counts,
 }
 
+/// How to go on with the run on the same runner and device.
+fn resume_command(args: &RunArgs, directory: &RunDirectory) -> String {
+    let device = args.device.map_or_else(String::new, |device| format!(" --device {device}"));
+    format!(
+        "bench run {} --resume {} --runner {}{device}",
+        args.matrix.display(),
+        directory.path().display(),
+        args.runner.runner
+    )
+}
+
 fn conclude(
     args: &RunArgs,
     directory: &RunDirectory,
@@ -122,11 +142,7 @@ fn conclude(
         }
     }
     if interrupted {
-        print::line(&format!(
-            "interrupted; go on with: bench run {} --resume {}",
-            args.matrix.display(),
-            directory.path().display()
-        ));
+        print::line(&format!("interrupted; go on with: {}", resume_command(args, directory)));
         return Ok(Exit::Interrupted);
     }
     Ok(if rebuilt.counts.not_ok() == 0 { Exit::Ok } else { Exit::CellsNotOk })

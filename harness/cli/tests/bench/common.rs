@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -42,6 +42,16 @@ impl Workplace {
     /// Runs `bench` with arguments separated by blanks.
     pub(crate) fn bench(&self, args: &str) -> Ended {
         self.command(&args.split_whitespace().collect::<Vec<_>>())
+    }
+
+    /// Starts `bench` and does not wait for it.
+    pub(crate) fn start(&self, args: &str) -> Child {
+        Command::new(bench())
+            .args(args.split_whitespace())
+            .current_dir(self.folder.path())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap()
     }
 
     pub(crate) fn command(&self, args: &[&str]) -> Ended {

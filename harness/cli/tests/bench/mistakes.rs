@@ -68,6 +68,19 @@ fn a_missing_matrix_a_missing_runner_and_an_empty_selection_are_told() {
 }
 
 #[test]
+fn a_file_named_like_a_subcommand_does_not_hide_it() {
+    let workplace = Workplace::new();
+    workplace.write("schema", "");
+    assert!(workplace.bench("schema").expect(0).json()["properties"].is_object());
+}
+
+#[test]
+fn a_number_that_json_cannot_hold_is_refused() {
+    let ended = Workplace::new().bench("probe scenes film.mp4 --threshold nan").expect(2);
+    assert!(ended.stderr.contains("not a finite number"), "{}", ended.stderr);
+}
+
+#[test]
 fn a_plan_lists_every_cell_and_runs_nothing() {
     let workplace = Workplace::new();
     workplace.write("film.mp4", "film");
