@@ -20,6 +20,7 @@ impl CellSpec {
     /// | caption | `quantization`, `dtype` | the matrix's word |
     /// | caption | `frames_per_scene`, `frame_size`, `num_beams`, `max_new_tokens`, `min_new_tokens`, `batch_scenes` | integer |
     /// | caption, where the family has crops | `num_crops` | integer |
+    /// | caption, where the run limits them | `max_scenes` | integer |
     /// | with scene detection | `scene.detector` | the matrix's word |
     /// | with scene detection | `scene.threshold` | number |
     /// | with scene detection | `scene.min_scene_len` | integer |
@@ -37,6 +38,9 @@ impl CellSpec {
                 // A struct of plain values always becomes an object.
                 if let Ok(Value::Object(fields)) = serde_json::to_value(&caption.settings) {
                     settings.extend(fields);
+                }
+                if let Some(most) = caption.max_scenes {
+                    settings.insert("max_scenes".into(), json!(most));
                 }
                 add_scene(&mut settings, caption.scene.as_ref());
             }

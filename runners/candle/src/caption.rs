@@ -54,6 +54,9 @@ fn effective(spec: &CaptionSpec, captioner: &Captioner, request: &CaptionRequest
     effective.insert("device".to_owned(), json!(Device::Cpu));
     effective.insert("frames_per_scene".to_owned(), json!(spec.settings.frames_per_scene));
     effective.insert("frame_size".to_owned(), json!(spec.settings.frame_size));
+    if let Some(most) = spec.max_scenes {
+        effective.insert("max_scenes".to_owned(), json!(most));
+    }
     if let Some(scene) = &spec.scene {
         report_scene(scene, &mut effective);
     }

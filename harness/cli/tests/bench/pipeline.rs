@@ -148,6 +148,11 @@ run: {repeats: 1, warmup: 0}
     workplace.bench("matrix.yaml --out limited").expect(0);
     assert_eq!(workplace.json_lines("limited/outputs.jsonl").len(), 2);
     let summary = workplace.json("limited/summary.json");
+    assert_eq!(summary["cells"][1]["effective"]["max_scenes"], 2);
+    assert!(
+        workplace.read("limited/report.md").contains("max_scenes 2"),
+        "a part of a film is shown as such"
+    );
     let part = summary["cells"][1]["media_s"].as_f64().unwrap();
     assert!((part - 5.0).abs() < 1e-6, "two scenes end at frame 120: {part}");
 }
