@@ -174,4 +174,16 @@ mod tests {
         assert_eq!(shell_quoted("it's here"), r"'it'\''s here'");
         assert_eq!(shell_quoted(""), "''");
     }
+
+    #[test]
+    fn a_command_is_given_without_the_directory_that_is_taken_now() {
+        let shown =
+            |command: &[&str]| repeatable(&command.iter().map(ToString::to_string).collect::<Vec<_>>());
+        assert_eq!(
+            shown(&["bench", "m.yaml", "--out", "run 1", "--repeats", "5"]),
+            "bench m.yaml --repeats 5"
+        );
+        assert_eq!(shown(&["bench", "run", "m.yaml", "--resume=run"]), "bench run m.yaml");
+        assert_eq!(shown(&["bench", "m.yaml", "--only", "model=a"]), "bench m.yaml --only model=a");
+    }
 }
