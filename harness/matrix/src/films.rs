@@ -24,11 +24,7 @@ pub fn catalog() -> Result<Catalog, CatalogError> {
 pub fn find_film(film: &CatalogEntry, folders: &Folders) -> Option<PathBuf> {
     let shipped = film.file.as_ref().map(|file| folders.datasets.join(file.as_path()));
     let cached = cached_path(film, folders);
-    shipped
-        .into_iter()
-        .chain(cached)
-        .find(|path| path.is_file())
-        .and_then(|path| std::path::absolute(path).ok())
+    shipped.into_iter().chain(cached).find(|path| path.is_file()).and_then(|path| path.canonicalize().ok())
 }
 
 /// What to do when a film of the catalog is not on this machine.
