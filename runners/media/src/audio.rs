@@ -34,39 +34,43 @@ impl Audio {
 /// a real offset comes out sample for sample as from there.
 const SHORTEST_SHIFT_S: f64 = 0.05;
 
-/// Decodes the best audio stream of `path`, mixes its channels to one as FFmpeg does for floating-point output (they keep
+/// Decodes the best audio stream of `path` (of several, the one marked as default; else the one with more channels or a
+/// higher bit rate), mixes its channels to one as FFmpeg does for floating-point output (they keep
 /// their power) and resamples it with libswresample.
 ///
 /// Sound that starts after the film is preceded by silence, sound before the film's start is dropped, a gap in the time
 /// stamps is filled with silence, and where they go back the sound that is already there is kept, so that every sample
-/// stands at its time (to 0.05 s; shorter shifts are left alone). Sound that is 16-bit, mono and at 16 kHz already is only divided by 32768.
+/// stands at its time (to 0.05 s; shorter shifts are left alone). Sound that is 16-bit, mono and at 16 kHz already is only
+/// divided by 32768.
 ///
 /// # Errors
-/// When the file cannot be opened, has no sound, is damaged in the middle (which includes a gap that reaches more than a
-/// second beyond the declared end, or gaps of more than 24 hours together), or stops more than a second before its
-/// declared end. Bytes at the very end that do not decode (tags behind an MP3, say) are passed over.
+/// [`MediaError::NoAudio`] when the file has no sound: no audio stream, or one without a single packet. Else when the file
+/// cannot be opened, is damaged in the middle (which includes a gap that reaches more than a second beyond the declared end,
+/// gaps of more than 24 hours together, and samples that are infinite, not numbers or beyond a million times full scale),
+/// or stops more than a second before its declared end. Bytes at the very end that do not decode (tags behind an MP3, say)
+/// are passed over.
 pub fn decode_audio(path: &Path) -> Result<Audio, MediaError> {
     let container = Container::open(path, Medium::Audio)?;
     let decoder = container.decoder(1)?.audio().map_err(|reason| container.no_codec(reason))?;
     // The stream's own length may leave out a late start.
     let file_end_s = container.declared_duration_s().unwrap_or(0.0);
     let declared_end_s = container.declared_end_s().map(|end_s| end_s.max(file_end_s));
-    let mut reader = AudioReader { container, decoder, sent_end: false, rejected: None };
+    let mut reader = AudioReader { container, decoder, has_packets: false, sent_end: false, rejected: None };
     let mut track = Track { declared_end_s, ..Track::default() };
     while let Some(frame) = reader.next_frame(&track)? {
         let clock = reader.container.clock();
         let at_s = frame.timestamp().map(|ticks| clock.seconds(clock.film_ticks(ticks)));
-        track.append(&frame, at_s).map_err(|error| match error {
-            AppendError::Resample(reason) => reader.container.no_codec(reason),
-            AppendError::FarJump { .. } => MediaError::damaged(path, track.end_s, &error),
-        })?;
+        track.append(&frame, at_s).map_err(|error| reader.unusable(&error, track.end_s))?;
     }
     let end_s = track.end_s;
-    let samples = track.finish().map_err(|reason| reader.container.no_codec(reason))?;
+    let samples = track.finish().map_err(|error| reader.unusable(&error, end_s))?;
+    if !reader.has_packets && !reader.container.promises_packets() {
+        return Err(MediaError::NoAudio { path: path.to_owned() });
+    }
+    reader.container.early_end(end_s)?;
     if samples.is_empty() {
         return Err(MediaError::NothingDecoded { path: path.to_owned() });
     }
-    reader.container.early_end(end_s)?;
     Ok(Audio { samples })
 }
 
@@ -74,12 +78,23 @@ pub fn decode_audio(path: &Path) -> Result<Audio, MediaError> {
 struct AudioReader {
     container: Container,
     decoder: codec::decoder::Audio,
+    has_packets: bool,
     sent_end: bool,
     /// Why the last packet was not decoded.
     rejected: Option<Error>,
 }
 
 impl AudioReader {
+    /// The error of sound that ends at `end_s` and cannot go on.
+    fn unusable(&self, error: &AppendError, end_s: f64) -> MediaError {
+        let at_s = match *error {
+            AppendError::Resample(reason) => return self.container.no_codec(reason),
+            AppendError::FarJump { .. } => end_s,
+            AppendError::NoLevel { at_s } => at_s,
+        };
+        MediaError::damaged(self.container.path(), at_s, error)
+    }
+
     fn next_frame(&mut self, track: &Track) -> Result<Option<frame::Audio>, MediaError> {
         let mut frame = frame::Audio::empty();
         loop {
@@ -102,6 +117,7 @@ impl AudioReader {
             return;
         }
         let sent = if let Some(packet) = self.container.next_packet() {
+            self.has_packets = true;
             self.decoder.send_packet(&packet)
         } else {
             self.sent_end = true;
@@ -137,12 +153,17 @@ enum AppendError {
     Resample(#[from] Error),
     #[error("the next sound is said to be at {to_s:.3} s, far past the end")]
     FarJump { to_s: f64 },
+    #[error("a sample is not a number or far beyond full scale")]
+    NoLevel { at_s: f64 },
 }
 
 /// Containers round, and so a gap may reach this much past the declared end.
 const PAST_END_S: f64 = 1.0;
 /// More silence than this, in samples (24 hours), comes from time stamps that are wrong; it would fill the memory.
 const MOST_SILENCE: i64 = 24 * 60 * 60 * Audio::SAMPLE_RATE as i64;
+
+/// Sound is never louder than this, also where a file counts in 16-bit units; its square and sums of it stay finite.
+const LOUDEST: f32 = 1e6;
 
 /// What a resampler depends on.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -167,7 +188,7 @@ impl Track {
         }
         self.started = true;
         self.end_s += frame.samples() as f64 / f64::from(frame.rate().max(1));
-        Ok(self.resample(frame)?)
+        self.resample(frame)
     }
 
     /// Lets the next sample stand at `to_s`: fills up to there with silence, or drops what would overlap.
@@ -187,7 +208,7 @@ impl Track {
         Ok(())
     }
 
-    fn resample(&mut self, frame: &frame::Audio) -> Result<(), Error> {
+    fn resample(&mut self, frame: &frame::Audio) -> Result<(), AppendError> {
         let shape = shape_of(frame);
         if self.resampler.as_ref().is_none_or(|(known, _)| *known != shape) {
             self.flush()?;
@@ -197,30 +218,36 @@ impl Track {
         let resampled = frame.samples() as u64 * u64::from(Audio::SAMPLE_RATE) / u64::from(shape.rate.max(1));
         self.output.resize((resampled + MARGIN) as usize, 0.0);
         let written = ffmpeg::resample(resampler, Some(frame), &mut self.output)?;
-        self.keep(written);
-        Ok(())
+        self.keep(written)
     }
 
     /// Takes what the resampler still holds.
-    fn flush(&mut self) -> Result<(), Error> {
+    fn flush(&mut self) -> Result<(), AppendError> {
         let Some((_, mut resampler)) = self.resampler.take() else { return Ok(()) };
         self.output.resize(MARGIN as usize, 0.0);
         loop {
             match ffmpeg::resample(&mut resampler, None, &mut self.output)? {
                 0 => return Ok(()),
-                written => self.keep(written),
+                written => self.keep(written)?,
             }
         }
     }
 
     /// Appends what was written to the output.
-    fn keep(&mut self, written: usize) {
+    fn keep(&mut self, written: usize) -> Result<(), AppendError> {
         let dropped = self.to_drop.min(written);
         self.to_drop -= dropped;
-        self.samples.extend_from_slice(&self.output[dropped..written]);
+        let kept = &self.output[dropped..written];
+        let is_level = |sample: &f32| sample.abs() <= LOUDEST;
+        if !kept.iter().all(is_level) {
+            let good = self.samples.len() + kept.iter().take_while(|sample| is_level(sample)).count();
+            return Err(AppendError::NoLevel { at_s: good as f64 / f64::from(Audio::SAMPLE_RATE) });
+        }
+        self.samples.extend_from_slice(kept);
+        Ok(())
     }
 
-    fn finish(mut self) -> Result<Vec<f32>, Error> {
+    fn finish(mut self) -> Result<Vec<f32>, AppendError> {
         self.flush()?;
         Ok(self.samples)
     }
@@ -282,6 +309,18 @@ mod tests {
         assert_eq!(levels(&track_of(&[0.0, 0.5, 1.5])), [(1.0, SECOND), (2.0, half), (3.0, SECOND)]);
         // Wholly inside what is there already.
         assert_eq!(levels(&track_of(&[0.0, 1.0, 0.5, 2.0])), [(1.0, SECOND), (2.0, SECOND), (4.0, SECOND)]);
+    }
+
+    #[test]
+    fn samples_that_are_no_numbers_are_noticed_with_their_time() {
+        for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1e30] {
+            let mut track = Track::default();
+            track.append(&second_of(1.0), Some(0.0)).unwrap();
+            let mut frame = second_of(0.5);
+            frame.plane_mut::<f32>(0)[SECOND / 4..].fill(bad);
+            let error = track.append(&frame, Some(1.0)).unwrap_err();
+            assert_eq!(error, AppendError::NoLevel { at_s: 1.25 });
+        }
     }
 
     #[test]

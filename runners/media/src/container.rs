@@ -36,7 +36,9 @@ impl Container {
             Medium::Video => media::Type::Video,
             Medium::Audio => media::Type::Audio,
         };
-        let stream = input.streams().best(kind).filter(|stream| is_playable(stream)).ok_or(match medium {
+        let of_kind = input.streams().filter(|stream| stream.parameters().medium() == kind);
+        let mut candidates = input.streams().best(kind).into_iter().chain(of_kind);
+        let stream = candidates.find(is_playable).ok_or_else(|| match medium {
             Medium::Video => MediaError::NoVideo { path: path.to_owned() },
             Medium::Audio => MediaError::NoAudio { path: path.to_owned() },
         })?;
@@ -65,6 +67,7 @@ impl Container {
         let mut context =
             codec::Context::from_parameters(stream.parameters()).map_err(|e| self.no_codec(e))?;
         ffmpeg::set_threads(&mut context, threads);
+        ffmpeg::limit_pixels(&mut context, MOST_PIXELS);
         let mut decoder = context.decoder();
         decoder.set_packet_time_base(stream.time_base());
         Ok(decoder)
@@ -124,6 +127,11 @@ impl Container {
         (duration > 0).then(|| duration as f64 * f64::from(MICROSECONDS))
     }
 
+    /// Whether a stream that gave no packet should have given some: it says how many it has, or the file is damaged.
+    pub(crate) fn promises_packets(&self) -> bool {
+        self.damage.is_some() || self.input.stream(self.stream).is_some_and(|stream| stream.frames() > 0)
+    }
+
     /// The error of a stream that went well up to `end_s` and then stopped, if it should not have stopped there.
     pub(crate) fn early_end(&self, end_s: f64) -> Result<(), MediaError> {
         let declared_s = self.declared_end_s();
@@ -136,6 +144,9 @@ impl Container {
         }
     }
 }
+
+/// Pictures of more pixels than this are refused: two 8K frames in one. Decoders hold many, of up to 8 bytes a pixel.
+pub(crate) const MOST_PIXELS: i64 = 2 * 7680 * 4320;
 
 /// FFmpeg's mark for a time that is not known.
 const NO_TIME: i64 = ffmpeg_next::ffi::AV_NOPTS_VALUE;

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use reelbench_protocol::{Failure, FailureKind};
 
+use crate::VideoFile;
+
 /// A file that cannot be used, with the place and the remedy.
 ///
 /// Times are in seconds from the start of the film.
@@ -41,8 +43,8 @@ pub enum MediaError {
         /// The file.
         path: PathBuf,
     },
-    /// There is nothing to hear.
-    #[error("{}: no audio stream; leave out the stages that need sound for this file", path.display())]
+    /// There is nothing to hear: a silent film. Not a fault of the file; its speech and sounds are empty.
+    #[error("{}: no sound; leave out the stages that need it for this file", path.display())]
     NoAudio {
         /// The file.
         path: PathBuf,
@@ -60,8 +62,26 @@ pub enum MediaError {
         /// What FFmpeg said.
         reason: String,
     },
+    /// The pictures would take too much memory.
+    #[error(
+        "{}: pictures of {width}×{height}, larger than {} million pixels; scale the film down",
+        path.display(),
+        crate::container::MOST_PIXELS / 1_000_000
+    )]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Width in pixels.
+        width: u32,
+        /// Height in pixels.
+        height: u32,
+    },
     /// The stream holds nothing that could be decoded.
-    #[error("{}: nothing in it could be decoded; the file is damaged, replace it", path.display())]
+    #[error(
+        "{}: nothing in it could be decoded; the file is damaged or of a kind that FFmpeg cannot decode, replace \
+         or convert it",
+        path.display()
+    )]
     NothingDecoded {
         /// The file.
         path: PathBuf,
@@ -138,6 +158,11 @@ impl MediaError {
 
     pub(crate) fn damaged(path: &Path, at_s: f64, reason: &impl ToString) -> Self {
         Self::Damaged { path: path.to_owned(), at_s, reason: reason.to_string() }
+    }
+
+    pub(crate) fn not_convertible(film: &VideoFile, pts: i64, reason: &impl ToString) -> Self {
+        let (path, at_s) = (film.path().to_owned(), film.seconds(pts));
+        Self::Convert { path, at_s, reason: reason.to_string() }
     }
 }
 

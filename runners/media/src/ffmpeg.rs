@@ -73,35 +73,19 @@ pub(crate) fn set_threads(context: &mut codec::Context, threads: usize) {
     }
 }
 
-/// How swscale shall read and write colours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ColorConversion {
-    /// One of FFmpeg's `SWS_CS_*`.
-    pub(crate) matrix: i32,
-    /// Whether the source uses all 256 levels.
-    pub(crate) full_range: bool,
+/// Width and height that a stream of pictures states; 0 where it does not.
+pub(crate) fn picture_size(parameters: &codec::Parameters) -> (u32, u32) {
+    #[expect(unsafe_code, reason = "ffmpeg-next has no accessor; the pointer is that of live parameters")]
+    let (width, height) = unsafe { ((*parameters.as_ptr()).width, (*parameters.as_ptr()).height) };
+    (width.unsigned_abs(), height.unsigned_abs())
 }
 
-/// Applies `conversion` to a context that writes full-range RGB.
-pub(crate) fn set_colors(
-    scaler: &mut ffmpeg::software::scaling::Context,
-    conversion: ColorConversion,
-) -> Result<(), ffmpeg::Error> {
-    const UNIT: i32 = 1 << 16;
-    #[expect(unsafe_code, reason = "ffmpeg-next lacks the call; the tables are FFmpeg's own static ones")]
-    let status = unsafe {
-        ffi::sws_setColorspaceDetails(
-            scaler.as_mut_ptr(),
-            ffi::sws_getCoefficients(conversion.matrix),
-            i32::from(conversion.full_range),
-            ffi::sws_getCoefficients(ffi::SWS_CS_DEFAULT),
-            1,
-            0,
-            UNIT,
-            UNIT,
-        )
-    };
-    if status < 0 { Err(ffmpeg::Error::from(status)) } else { Ok(()) }
+/// Makes a codec refuse pictures of more than `most` pixels.
+pub(crate) fn limit_pixels(context: &mut codec::Context, most: i64) {
+    #[expect(unsafe_code, reason = "ffmpeg-next cannot set it; the codec is not open yet")]
+    unsafe {
+        (*context.as_mut_ptr()).max_pixels = most;
+    }
 }
 
 /// Feeds a frame, or for `None` what is still held back, to a resampler with packed mono float output, and returns

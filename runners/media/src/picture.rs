@@ -1,13 +1,31 @@
 //! Pictures as models see them: packed 8-bit RGB.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
-use ffmpeg_next::software::scaling::{self, Flags};
-use ffmpeg_next::{Error, color, ffi, format::Pixel, frame};
+use ffmpeg_next::software::scaling::Flags;
+use ffmpeg_next::{Error, ffi, format::Pixel, frame};
 pub use image::RgbImage;
 
-use crate::MediaError;
-use crate::ffmpeg::{self, ColorConversion};
+use crate::scaler::{Scaler, Siting, Source, Target};
+use crate::video::{VideoFile, VideoFrame};
+use crate::{MediaError, Rotation};
+
+/// Whether a file is a PNG or JPEG, by how it begins.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn is_still_image(path: &Path) -> Result<bool, MediaError> {
+    let mut start = [0; 8];
+    let mut file = File::open(path).map_err(|reason| MediaError::unreadable(path, &reason))?;
+    // A file that is shorter than that, or a folder, is neither.
+    let read = file.read(&mut start).unwrap_or(0);
+    Ok(matches!(
+        image::guess_format(start.get(..read).unwrap_or_default()),
+        Ok(image::ImageFormat::Png | image::ImageFormat::Jpeg)
+    ))
+}
 
 /// Loads a PNG or JPEG as 8-bit RGB. Transparency is dropped, grey becomes RGB.
 ///
@@ -37,92 +55,52 @@ pub fn save_png(picture: &RgbImage, path: &Path) -> Result<(), MediaError> {
 ///
 /// A stream that does not say which matrix it uses is taken as players take it: BT.709 from 720p up, BT.601 below.
 #[derive(Default)]
-pub(crate) struct RgbConverter {
-    scaler: Option<(Source, scaling::Context)>,
-    packed: Option<frame::Video>,
-}
-
-/// What a conversion depends on.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Source {
-    format: Pixel,
-    width: u32,
-    height: u32,
-    conversion: ColorConversion,
-}
+struct RgbConverter(Option<(Source, Scaler)>);
 
 impl RgbConverter {
     /// The frame as RGB, not yet rotated.
-    pub(crate) fn convert(&mut self, picture: &frame::Video) -> Result<RgbImage, Error> {
-        let source = Source {
-            format: picture.format(),
-            width: picture.width(),
-            height: picture.height(),
-            conversion: conversion_of(picture),
-        };
-        let scaler = match self.scaler.take() {
+    fn convert(&mut self, picture: &frame::Video) -> Result<RgbImage, Error> {
+        let (width, height) = (picture.width(), picture.height());
+        let is_large = width.min(height) >= 720;
+        let source = Source::of(picture, if is_large { ffi::SWS_CS_ITU709 } else { ffi::SWS_CS_ITU601 });
+        let scaler = match self.0.take() {
             Some((known, scaler)) if known == source => scaler,
             _ => {
-                self.packed = None;
-                scaler_for(&source)?
+                let flags = Flags::BICUBIC | Flags::ACCURATE_RND | Flags::FULL_CHR_H_INT | Flags::BITEXACT;
+                let siting = Siting::Middle;
+                Scaler::new(source, Target { format: Pixel::RGB24, width, height, flags, siting })?
             }
         };
-        let (_, scaler) = self.scaler.insert((source, scaler));
-        let packed = self.packed.get_or_insert_with(frame::Video::empty);
-        scaler.run(picture, packed)?;
-        without_padding(packed).ok_or(Error::BufferTooSmall)
+        self.0.insert((source, scaler)).1.run(picture)
     }
 }
 
-fn scaler_for(source: &Source) -> Result<scaling::Context, Error> {
-    let accurate = Flags::BICUBIC | Flags::ACCURATE_RND | Flags::FULL_CHR_H_INT | Flags::BITEXACT;
-    let (width, height) = (source.width, source.height);
-    let mut scaler =
-        scaling::Context::get(source.format, width, height, Pixel::RGB24, width, height, accurate)?;
-    ffmpeg::set_colors(&mut scaler, source.conversion)?;
-    Ok(scaler)
+/// Turns the frames of one film into pictures as they are to be seen: in RGB, and upright.
+pub(crate) struct UprightConverter {
+    converter: RgbConverter,
+    rotation: Rotation,
 }
 
-fn conversion_of(picture: &frame::Video) -> ColorConversion {
-    let matrix = match picture.color_space() {
-        color::Space::BT709 => ffi::SWS_CS_ITU709,
-        color::Space::FCC => ffi::SWS_CS_FCC,
-        color::Space::SMPTE240M => ffi::SWS_CS_SMPTE240M,
-        color::Space::BT2020NCL | color::Space::BT2020CL => ffi::SWS_CS_BT2020,
-        color::Space::Unspecified if picture.height().min(picture.width()) >= 720 => ffi::SWS_CS_ITU709,
-        _ => ffi::SWS_CS_ITU601,
-    };
-    let full_range = picture.color_range() == color::Range::JPEG || is_full_range(picture.format());
-    ColorConversion { matrix, full_range }
-}
-
-/// Whether the pixel format itself says that all 256 levels are used.
-pub(crate) fn is_full_range(format: Pixel) -> bool {
-    matches!(
-        format,
-        Pixel::YUVJ420P
-            | Pixel::YUVJ422P
-            | Pixel::YUVJ444P
-            | Pixel::YUVJ440P
-            | Pixel::YUVJ411P
-            | Pixel::GRAY8
-    )
-}
-
-/// Copies the rows of a packed RGB or BGR frame together; `None` if the frame is smaller than it says.
-pub(crate) fn without_padding(packed: &frame::Video) -> Option<RgbImage> {
-    let (width, height) = (packed.width(), packed.height());
-    let row = width as usize * 3;
-    let stride = packed.stride(0);
-    let mut data = Vec::with_capacity(row * height as usize);
-    for line in packed.data(0).chunks(stride).take(height as usize) {
-        data.extend_from_slice(line.get(..row)?);
+impl UprightConverter {
+    /// For a film whose frames are to be turned by `rotation`.
+    pub(crate) fn new(rotation: Rotation) -> Self {
+        Self { converter: RgbConverter::default(), rotation }
     }
-    RgbImage::from_raw(width, height, data)
+
+    /// The picture of a frame of `film`.
+    pub(crate) fn convert(&mut self, film: &VideoFile, frame: &VideoFrame) -> Result<RgbImage, MediaError> {
+        let picture = self
+            .converter
+            .convert(&frame.picture)
+            .map_err(|reason| MediaError::not_convertible(film, frame.pts, &reason))?;
+        Ok(self.rotation.apply(picture))
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use ffmpeg_next::color;
+
     use super::*;
 
     fn grey_frame(space: color::Space, range: color::Range, luma: u8, cb: u8, cr: u8) -> frame::Video {

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use image::RgbImage;
 use reelbench_protocol::{Scene, SceneList};
 
-use crate::picture::RgbConverter;
+use crate::MediaError;
+use crate::picture::UprightConverter;
 use crate::resize::pil_bicubic;
 use crate::video::{VideoFile, VideoFrame};
-use crate::{MediaError, Rotation};
 
 /// The frames of one scene.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,8 +55,7 @@ pub fn fitted_size(width: u32, height: u32, shorter: u32) -> (u32, u32) {
 pub struct FrameSampler {
     path: PathBuf,
     film: VideoFile,
-    rotation: Rotation,
-    converter: RgbConverter,
+    converter: UprightConverter,
     wanted: VecDeque<WantedScene>,
     frame_size: u32,
     /// The frame the decoder stands at.
@@ -92,7 +91,6 @@ impl FrameSampler {
         frame_size: u32,
     ) -> Result<Self, MediaError> {
         let film = VideoFile::open(path)?;
-        let rotation = film.rotation();
         let mut wanted = VecDeque::with_capacity(list.scenes.len());
         for (scene, index) in list.scenes.iter().zip(0..) {
             let frames = sampled_frames(scene, frames_per_scene);
@@ -102,8 +100,8 @@ impl FrameSampler {
                 .ok_or_else(|| MediaError::NoSuchScene { path: path.to_owned(), scene: index })?;
             wanted.push_back(WantedScene { scene: index, stamps });
         }
-        let (path, converter) = (path.to_owned(), RgbConverter::default());
-        Ok(Self { path, film, rotation, converter, wanted, frame_size, at: None, pass: Pass::Skipping })
+        let (path, converter) = (path.to_owned(), UprightConverter::new(film.rotation()));
+        Ok(Self { path, film, converter, wanted, frame_size, at: None, pass: Pass::Skipping })
     }
 
     fn sample(&mut self, wanted: &WantedScene) -> Result<SceneFrames, MediaError> {
@@ -157,12 +155,7 @@ impl FrameSampler {
         let Some(frame) = &self.at else {
             return Err(MediaError::NothingDecoded { path: self.path.clone() });
         };
-        let picture = self.converter.convert(&frame.picture).map_err(|reason| MediaError::Convert {
-            path: self.path.clone(),
-            at_s: self.film.seconds(frame.pts),
-            reason: reason.to_string(),
-        })?;
-        let picture = self.rotation.apply(picture);
+        let picture = self.converter.convert(&self.film, frame)?;
         let (width, height) = fitted_size(picture.width(), picture.height(), self.frame_size);
         if picture.dimensions() == (width, height) {
             return Ok(picture);

@@ -10,7 +10,7 @@ use reelbench_protocol::TimeBase;
 
 use crate::MediaError;
 use crate::clock::StampRepair;
-use crate::container::{Container, Medium};
+use crate::container::{Container, MOST_PIXELS, Medium};
 use crate::ffmpeg;
 use crate::rotation::Rotation;
 
@@ -70,7 +70,8 @@ impl VideoFile {
     /// Opens the best video stream of `path`.
     ///
     /// # Errors
-    /// When the file is missing, empty, of no known format, without a video stream or in an unknown codec.
+    /// When the file is missing, empty, of no known format, without a video stream, in an unknown codec or of pictures that
+    /// are larger than two 8K frames.
     pub fn open(path: &Path) -> Result<Self, MediaError> {
         Self::open_with(path, DecodeThreads::default())
     }
@@ -78,6 +79,10 @@ impl VideoFile {
     /// As [`Self::open`], with a choice of threads.
     pub fn open_with(path: &Path, threads: DecodeThreads) -> Result<Self, MediaError> {
         let container = Container::open(path, Medium::Video)?;
+        let (width, height) = ffmpeg::picture_size(&container.stream()?.parameters());
+        if i64::from(width) * i64::from(height) > MOST_PIXELS {
+            return Err(MediaError::TooLarge { path: path.to_owned(), width, height });
+        }
         let decoder =
             container.decoder(threads.count())?.video().map_err(|reason| container.no_codec(reason))?;
         Ok(Self {

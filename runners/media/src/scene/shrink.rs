@@ -4,29 +4,45 @@
 //! axis, whatever the distance. For the usual pixel format only the pixels that count are converted here, with the
 //! arithmetic of swscale's fast path; the others go through swscale.
 
-use ffmpeg_next::software::scaling::{self, Flags};
-use ffmpeg_next::{Error, format::Pixel, frame};
+use ffmpeg_next::software::scaling::Flags;
+use ffmpeg_next::{Error, ffi, format::Pixel, frame};
 
 use super::hsv::Bgr;
-use super::yuv::{LumaRange, YuvToBgr};
-use crate::picture::{is_full_range, without_padding};
+use super::yuv::YuvToBgr;
+use crate::Rotation;
 use crate::resize::{AxisTaps, Edge, cv2_linear, is_halving};
+use crate::scaler::{Scaler, Siting, Source, Target};
 
 /// `PySceneDetect` shrinks frames until their longer side has about this many pixels.
 const LONGER_SIDE: f64 = 256.0;
 
 /// Shrinks one frame after the other, keeping what it can for the next.
-#[derive(Default)]
 pub(crate) struct Shrinker {
+    rotation: Rotation,
+    /// Width and height of the first frame.
+    size: Option<(u32, u32)>,
     method: Option<(Shape, Method)>,
     small: Bgr,
 }
 
+/// A frame as decoded, and what is done to it before it is shrunk: OpenCV scales all frames to the size of the first, and
+/// turns them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Shape {
-    format: Pixel,
+    source: Source,
     width: u32,
     height: u32,
+    rotation: Rotation,
+}
+
+impl Shape {
+    /// Width and height once turned.
+    fn upright(self) -> (u32, u32) {
+        match self.rotation {
+            Rotation::None | Rotation::Half => (self.width, self.height),
+            Rotation::Clockwise90 | Rotation::Counterclockwise90 => (self.height, self.width),
+        }
+    }
 }
 
 enum Method {
@@ -35,9 +51,16 @@ enum Method {
 }
 
 impl Shrinker {
+    /// For frames that are to be turned by `rotation`.
+    pub(crate) fn new(rotation: Rotation) -> Self {
+        Self { rotation, size: None, method: None, small: Bgr::default() }
+    }
+
     /// The small picture of a frame.
     pub(crate) fn shrink(&mut self, picture: &frame::Video) -> Result<&Bgr, Error> {
-        let shape = Shape { format: picture.format(), width: picture.width(), height: picture.height() };
+        let source = Source::of(picture, ffi::SWS_CS_ITU601);
+        let (width, height) = *self.size.get_or_insert((source.width, source.height));
+        let shape = Shape { source, width, height, rotation: self.rotation };
         let method = match self.method.take() {
             Some((known, method)) if known == shape => method,
             _ => Method::new(shape, picture)?,
@@ -53,12 +76,15 @@ impl Shrinker {
 
 impl Method {
     fn new(shape: Shape, picture: &frame::Video) -> Result<Self, Error> {
-        let (source, target) = ((shape.width, shape.height), small_size(shape.width, shape.height));
-        let is_planar = matches!(shape.format, Pixel::YUV420P | Pixel::YUVJ420P);
+        let (width, height) = shape.upright();
+        let target = small_size(width, height);
+        let is_planar = matches!(shape.source.format, Pixel::YUV420P | Pixel::YUVJ420P);
+        let is_whole_size = (shape.source.width, shape.source.height) == (shape.width, shape.height);
         // A frame that is stored upside down has negative strides.
         let is_upright = (0..picture.planes()).all(|plane| i32::try_from(picture.stride(plane)).is_ok());
         // swscale's fast path takes pairs of rows only.
-        if is_planar && is_upright && shape.height.is_multiple_of(2) && !is_halving(source, target) {
+        let is_even = shape.height.is_multiple_of(2);
+        if is_planar && is_upright && is_whole_size && is_even && !is_halving((width, height), target) {
             return Ok(Self::Sparse(Box::new(Sparse::new(shape, target))));
         }
         Whole::new(shape, target).map(|whole| Self::Whole(Box::new(whole)))
@@ -77,22 +103,21 @@ fn small_size(width: u32, height: u32) -> (u32, u32) {
 
 /// Any pixel format: the whole frame is converted by swscale, then resized.
 struct Whole {
-    scaler: scaling::Context,
-    packed: frame::Video,
+    scaler: Scaler,
+    rotation: Rotation,
     target: (u32, u32),
 }
 
 impl Whole {
     fn new(shape: Shape, target: (u32, u32)) -> Result<Self, Error> {
-        let Shape { format, width, height } = shape;
-        let scaler =
-            scaling::Context::get(format, width, height, Pixel::BGR24, width, height, Flags::BICUBIC)?;
-        Ok(Self { scaler, packed: frame::Video::empty(), target })
+        let Shape { source, width, height, rotation } = shape;
+        let (format, flags, siting) = (Pixel::BGR24, Flags::BICUBIC, Siting::AsStated);
+        let scaler = Scaler::new(source, Target { format, width, height, flags, siting })?;
+        Ok(Self { scaler, rotation, target })
     }
 
     fn shrink(&mut self, picture: &frame::Video, small: &mut Bgr) -> Result<(), Error> {
-        self.scaler.run(picture, &mut self.packed)?;
-        let bgr = without_padding(&self.packed).ok_or(Error::BufferTooSmall)?;
+        let bgr = self.rotation.apply(self.scaler.run(picture)?);
         let shrunk = cv2_linear(&bgr, self.target.0, self.target.1);
         small.resize(shrunk.len() / 3);
         let planes = small.blue.iter_mut().zip(&mut small.green).zip(&mut small.red);
@@ -105,6 +130,7 @@ impl Whole {
 
 /// 8-bit YUV 4:2:0: only the pixels that the resize looks at are converted.
 struct Sparse {
+    shape: Shape,
     columns: AxisTaps,
     rows: AxisTaps,
     /// Whether the resize mixes nothing, as when a side shrinks by an odd number.
@@ -117,16 +143,17 @@ struct Sparse {
 
 impl Sparse {
     fn new(shape: Shape, (width, height): (u32, u32)) -> Self {
-        let columns = AxisTaps::new(shape.width, width, Edge::Whole);
-        let rows = AxisTaps::new(shape.height, height, Edge::Split);
+        let upright = shape.upright();
+        let columns = AxisTaps::new(upright.0, width, Edge::Whole);
+        let rows = AxisTaps::new(upright.1, height, Edge::Split);
         let only_picks = columns.only_picks() && rows.only_picks();
-        let range = if is_full_range(shape.format) { LumaRange::Full } else { LumaRange::Limited };
         let sums = || std::array::from_fn(|_| vec![0; width as usize]);
         Self {
+            shape,
             columns,
             rows,
             only_picks,
-            colors: YuvToBgr::new(range),
+            colors: YuvToBgr::new(shape.source.colors),
             pixels: PickedRow::default(),
             near: sums(),
             far: sums(),
@@ -136,7 +163,7 @@ impl Sparse {
     fn shrink(&mut self, picture: &frame::Video, small: &mut Bgr) {
         let width = self.columns.0.len();
         small.resize(width * self.rows.0.len());
-        let planes = Planes::of(picture);
+        let planes = Planes::of(picture, self.shape);
         for (row, tap) in self.rows.0.iter().enumerate() {
             let [blue, green, red] = small.row_mut(row * width, width);
             if self.only_picks {
@@ -158,12 +185,24 @@ struct Planes<'a> {
     luma: (&'a [u8], usize),
     cb: (&'a [u8], usize),
     cr: (&'a [u8], usize),
+    shape: Shape,
 }
 
 impl<'a> Planes<'a> {
-    fn of(picture: &'a frame::Video) -> Self {
+    fn of(picture: &'a frame::Video, shape: Shape) -> Self {
         let plane = |index| (picture.data(index), picture.stride(index));
-        Self { luma: plane(0), cb: plane(1), cr: plane(2) }
+        Self { luma: plane(0), cb: plane(1), cr: plane(2), shape }
+    }
+
+    /// Where the pixel at `x` and `y` of the upright picture stands in the frame.
+    fn place(&self, x: usize, y: usize) -> (usize, usize) {
+        let (right, bottom) = (self.shape.width as usize - 1, self.shape.height as usize - 1);
+        match self.shape.rotation {
+            Rotation::None => (x, y),
+            Rotation::Clockwise90 => (y, bottom - x),
+            Rotation::Half => (right - x, bottom - y),
+            Rotation::Counterclockwise90 => (right - y, x),
+        }
     }
 }
 
@@ -177,7 +216,18 @@ struct PickedRow {
 }
 
 impl PickedRow {
+    /// Takes pixels of row `y` of the upright picture.
     fn pick(&mut self, planes: &Planes<'_>, y: usize, columns: impl Iterator<Item = usize> + Clone) {
+        if planes.shape.rotation != Rotation::None {
+            let places = columns.map(|x| planes.place(x, y));
+            let level = |(plane, stride): (&[u8], usize), (x, y): (usize, usize)| plane[y * stride + x];
+            let chroma = |(x, y)| (x / 2, y / 2);
+            refill(&mut self.luma, places.clone().map(|place| level(planes.luma, place)));
+            refill(&mut self.cb, places.clone().map(|place| level(planes.cb, chroma(place))));
+            refill(&mut self.cr, places.map(|place| level(planes.cr, chroma(place))));
+            return;
+        }
+        // The same for the usual case, with less to work out for every pixel.
         let luma = &planes.luma.0[y * planes.luma.1..];
         let cb = &planes.cb.0[y / 2 * planes.cb.1..];
         let cr = &planes.cr.0[y / 2 * planes.cr.1..];
@@ -227,6 +277,8 @@ fn blend_picked(
 
 #[cfg(test)]
 mod tests {
+    use ffmpeg_next::color;
+
     use super::*;
 
     /// A frame of noise that is the same every time.
@@ -257,15 +309,24 @@ mod tests {
     #[cfg(target_arch = "x86_64")]
     #[test]
     fn sparse_equals_whole() {
-        for (width, height) in [(1280, 720), (640, 272), (1920, 800), (128, 96), (854, 480), (272, 640)] {
+        use Rotation::{Clockwise90, Counterclockwise90, Half, None};
+        let sizes = [(1280, 720), (640, 272), (1920, 800), (128, 96), (854, 480), (272, 640)];
+        let turns = [None, Clockwise90, Half, Counterclockwise90];
+        let spaces = [color::Space::Unspecified, color::Space::BT709, color::Space::BT2020NCL];
+        let looks = turns.into_iter().flat_map(|turn| spaces.map(|space| (turn, space)));
+        for ((width, height), (rotation, space)) in
+            sizes.into_iter().flat_map(|size| looks.clone().map(move |look| (size, look)))
+        {
             for format in [Pixel::YUV420P, Pixel::YUVJ420P] {
-                let frame = noise(format, width, height);
-                let shape = Shape { format, width, height };
-                let target = small_size(width, height);
+                let mut frame = noise(format, width, height);
+                frame.set_color_space(space);
+                let shape = Shape { source: Source::of(&frame, ffi::SWS_CS_ITU601), width, height, rotation };
+                let (upright_width, upright_height) = shape.upright();
+                let target = small_size(upright_width, upright_height);
                 let (mut sparse, mut whole) = (Bgr::default(), Bgr::default());
                 Sparse::new(shape, target).shrink(&frame, &mut sparse);
                 Whole::new(shape, target).unwrap().shrink(&frame, &mut whole).unwrap();
-                assert!(sparse == whole, "{width}x{height} {format:?}");
+                assert!(sparse == whole, "{width}x{height} {format:?} {rotation:?} {space:?}");
             }
         }
     }

@@ -1,16 +1,9 @@
 //! YUV to BGR with the arithmetic of swscale's fast path on x86 (`libswscale/yuv2rgb.c` and
-//! `x86/yuv_2_rgb.asm`, the same from FFmpeg 4 to 8): BT.601, 16-bit products, nearest chroma.
+//! `x86/yuv_2_rgb.asm`, the same from FFmpeg 4 to 8): 16-bit products, nearest chroma.
 //!
 //! This is what OpenCV's video reader, and so `PySceneDetect`, sees; done here, it also does not vary with the processor.
 
-/// Which of the 256 levels luma uses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum LumaRange {
-    /// Those from 16 (black) to 235.
-    Limited,
-    /// All.
-    Full,
-}
+use crate::scaler::{Colors, LumaRange, chroma_factors};
 
 /// Fixed-point coefficients: the high halves of 16-bit products are added up.
 #[derive(Debug, Clone, Copy)]
@@ -24,18 +17,15 @@ pub(crate) struct YuvToBgr {
 }
 
 impl YuvToBgr {
-    pub(crate) fn new(range: LumaRange) -> Self {
+    pub(crate) fn new(colors: Colors) -> Self {
         const ONE: i64 = 1 << 16;
-        /// BT.601's chroma factors times 255/224, in 16-bit fixed point: `ff_yuv2rgb_coeffs`.
-        const CR_TO_RED: i64 = 104_597;
-        const CB_TO_BLUE: i64 = 132_201;
-        const CB_TO_GREEN: i64 = -25_675;
-        const CR_TO_GREEN: i64 = -53_279;
-        let (luma, black) = match range {
+        let [cr_to_red, cb_to_blue, cb_from_green, cr_from_green] =
+            chroma_factors(colors.matrix).map(i64::from);
+        let (luma, black) = match colors.range {
             LumaRange::Limited => (ONE * 255 / 219, 16 << 3),
             LumaRange::Full => (ONE, 0),
         };
-        let chroma = |factor: i64| match range {
+        let chroma = |factor: i64| match colors.range {
             LumaRange::Limited => factor,
             LumaRange::Full => factor * 224 / 255,
         };
@@ -43,10 +33,10 @@ impl YuvToBgr {
         Self {
             luma: to_product(luma),
             black,
-            cb_to_blue: to_product(chroma(CB_TO_BLUE)),
-            cb_to_green: to_product(chroma(CB_TO_GREEN)),
-            cr_to_green: to_product(chroma(CR_TO_GREEN)),
-            cr_to_red: to_product(chroma(CR_TO_RED)),
+            cb_to_blue: to_product(chroma(cb_to_blue)),
+            cb_to_green: to_product(chroma(-cb_from_green)),
+            cr_to_green: to_product(chroma(-cr_from_green)),
+            cr_to_red: to_product(chroma(cr_to_red)),
         }
     }
 
