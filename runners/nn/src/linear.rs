@@ -1,9 +1,14 @@
 //! Linear layers.
 
-use candle_core::{CpuStorage, CustomOp2, DType, Device, Layout, Result, Shape, Tensor, bail};
-use candle_nn::{Init, VarBuilder};
-use rayon::prelude::*;
+use std::sync::Arc;
 
+use candle_core::quantized::{QMatMul, QTensor};
+use candle_core::{CpuStorage, CustomOp1, CustomOp2, DType, Layout, Result, Shape, Tensor, bail};
+use candle_nn::{Init, Module, VarBuilder};
+use rayon::prelude::*;
+use reelbench_protocol::Quantization;
+
+use crate::quantized::{Blocks, QuantizeError, QuantizedMatrix};
 use crate::storage::contiguous_floats;
 use crate::vector::dot;
 
@@ -22,17 +27,35 @@ pub enum Bias {
     Without,
 }
 
+/// How a layer's weight is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stored {
+    /// As numbers of a type.
+    As(DType),
+    /// In ggml's blocks.
+    In(Blocks),
+}
+
 /// `x · weightᵀ + bias`. How the weight is stored is this type's own business.
 #[derive(Debug, Clone)]
 pub struct Linear {
-    weight: Tensor,
+    weight: Weight,
     bias: Option<Tensor>,
+}
+
+#[derive(Debug, Clone)]
+enum Weight {
+    Dense(Tensor),
+    /// With products of our own, on the processor.
+    Quantized(Arc<QuantizedMatrix>),
+    /// With candle's, on other devices.
+    OnDevice(Arc<QTensor>, Blocks),
 }
 
 impl Linear {
     /// A layer from its tensors: `weight` of shape (outputs, inputs), `bias` of shape (outputs).
     pub fn new(weight: Tensor, bias: Option<Tensor>) -> Self {
-        Self { weight, bias }
+        Self { weight: Weight::Dense(weight), bias }
     }
 
     /// Takes `weight` and, if there is one, `bias`.
@@ -40,12 +63,8 @@ impl Linear {
     /// # Errors
     /// When a tensor is missing or misshapen.
     pub fn load(inputs: usize, outputs: usize, bias: Bias, tensors: &VarBuilder<'_>) -> Result<Self> {
-        let weight = tensors.get((outputs, inputs), "weight")?;
-        let bias = match bias {
-            Bias::With => Some(tensors.get_with_hints(outputs, "bias", Init::Const(0.0))?),
-            Bias::Without => None,
-        };
-        Ok(Self { weight, bias })
+        let (weight, bias) = tensors_of(inputs, outputs, bias, tensors)?;
+        Ok(Self::new(weight, bias))
     }
 
     /// Takes several layers with the same inputs as one, whose outputs stand one after another.
@@ -54,14 +73,61 @@ impl Linear {
     /// # Errors
     /// When a tensor is missing or misshapen, or `parts` is empty.
     pub fn load_joined(inputs: usize, bias: Bias, parts: &[(usize, VarBuilder<'_>)]) -> Result<Self> {
-        let parts: Vec<Self> = parts
-            .iter()
-            .map(|(outputs, tensors)| Self::load(inputs, *outputs, bias, tensors))
-            .collect::<Result<_>>()?;
-        let weights: Vec<&Tensor> = parts.iter().map(|part| &part.weight).collect();
-        let biases: Vec<&Tensor> = parts.iter().filter_map(|part| part.bias.as_ref()).collect();
+        let parts = parts.iter().map(|(outputs, tensors)| tensors_of(inputs, *outputs, bias, tensors));
+        let (weights, biases): (Vec<Tensor>, Vec<Option<Tensor>>) =
+            parts.collect::<Result<Vec<_>>>()?.into_iter().unzip();
+        let biases: Vec<Tensor> = biases.into_iter().flatten().collect();
         let bias = if biases.is_empty() { None } else { Some(Tensor::cat(&biases, 0)?) };
-        Ok(Self { weight: Tensor::cat(&weights, 0)?, bias })
+        Ok(Self::new(Tensor::cat(&weights, 0)?, bias))
+    }
+
+    /// The same layer with its weight in ggml's blocks, as far as its inputs fill them: see
+    /// [`Blocks::fitting`]; [`Linear::stored`] tells what came of it. The dense weight is let go of,
+    /// the bias stays. On the processor a layer in blocks computes in `f32`, whatever type it is given.
+    ///
+    /// # Errors
+    /// When the quantization is `nf4`, which has no product yet.
+    pub fn quantized(self, quantization: Quantization) -> std::result::Result<Self, QuantizeError> {
+        let Self { weight: Weight::Dense(weight), bias } = self else { return Ok(self) };
+        let weight = match Blocks::fitting(quantization, weight.dims2()?.1)? {
+            None => Weight::Dense(weight),
+            Some(blocks) if weight.device().is_cpu() => {
+                Weight::Quantized(Arc::new(QuantizedMatrix::new(&weight, blocks)?))
+            }
+            Some(blocks) => {
+                let weight = QTensor::quantize(&weight.force_contiguous()?, blocks.ggml())?;
+                Weight::OnDevice(Arc::new(weight), blocks)
+            }
+        };
+        Ok(Self { weight, bias })
+    }
+
+    /// How the weight is stored.
+    pub fn stored(&self) -> Stored {
+        match &self.weight {
+            Weight::Dense(weight) => Stored::As(weight.dtype()),
+            Weight::Quantized(weight) => Stored::In(weight.blocks()),
+            Weight::OnDevice(_, blocks) => Stored::In(*blocks),
+        }
+    }
+
+    /// Bytes that weight and bias take up in memory.
+    pub fn weights_bytes(&self) -> u64 {
+        let bytes = |tensor: &Tensor| (tensor.elem_count() * tensor.dtype().size_in_bytes()) as u64;
+        let weight = match &self.weight {
+            Weight::Dense(weight) => bytes(weight),
+            Weight::Quantized(weight) => weight.bytes(),
+            Weight::OnDevice(weight, _) => weight.storage_size_in_bytes() as u64,
+        };
+        weight + self.bias.as_ref().map_or(0, bytes)
+    }
+
+    fn dims(&self) -> Result<(usize, usize)> {
+        match &self.weight {
+            Weight::Dense(weight) => weight.dims2(),
+            Weight::Quantized(weight) => Ok((weight.rows(), weight.columns())),
+            Weight::OnDevice(weight, _) => weight.shape().dims2(),
+        }
     }
 
     /// Maps the last dimension of `x` from inputs to outputs.
@@ -69,23 +135,70 @@ impl Linear {
     /// # Errors
     /// When the last dimension is not the number of inputs.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let (outputs, inputs) = self.weight.dims2()?;
+        let (outputs, inputs) = self.dims()?;
         let Some((&last, outer)) = x.dims().split_last() else { bail!("a linear layer needs a dimension") };
         if last != inputs {
             bail!("a linear layer of {inputs} inputs got {:?}", x.dims());
         }
         let rows: usize = outer.iter().product();
-        let flat = x.reshape((rows, inputs))?;
-        let product = if rows <= FEW_ROWS && x.dtype() == DType::F32 && matches!(x.device(), Device::Cpu) {
-            flat.contiguous()?.apply_op2_no_bwd(&self.weight, &FewRows)?
-        } else {
-            flat.matmul(&self.weight.t()?)?
-        };
+        let product = self.weight.product(&x.reshape((rows, inputs))?)?;
         let product = match &self.bias {
             Some(bias) => product.broadcast_add(bias)?,
             None => product,
         };
         product.reshape([outer, &[outputs]].concat())
+    }
+}
+
+fn tensors_of(
+    inputs: usize,
+    outputs: usize,
+    bias: Bias,
+    tensors: &VarBuilder<'_>,
+) -> Result<(Tensor, Option<Tensor>)> {
+    let weight = tensors.get((outputs, inputs), "weight")?;
+    let bias = match bias {
+        Bias::With => Some(tensors.get_with_hints(outputs, "bias", Init::Const(0.0))?),
+        Bias::Without => None,
+    };
+    Ok((weight, bias))
+}
+
+impl Weight {
+    /// `x · weightᵀ` for `x` of shape (rows, inputs), in the type of `x`.
+    fn product(&self, x: &Tensor) -> Result<Tensor> {
+        let single = || x.to_dtype(DType::F32)?.contiguous();
+        match self {
+            Self::Dense(weight) => {
+                let few = x.dim(0)? <= FEW_ROWS && x.dtype() == DType::F32 && x.device().is_cpu();
+                if few {
+                    return x.contiguous()?.apply_op2_no_bwd(weight, &FewRows);
+                }
+                x.matmul(&weight.t()?)
+            }
+            Self::Quantized(weight) => {
+                single()?.apply_op1_no_bwd(&InBlocks(Arc::clone(weight)))?.to_dtype(x.dtype())
+            }
+            Self::OnDevice(weight, _) => {
+                QMatMul::from_arc(Arc::clone(weight))?.forward(&single()?)?.to_dtype(x.dtype())
+            }
+        }
+    }
+}
+
+/// The product with a matrix in blocks.
+struct InBlocks(Arc<QuantizedMatrix>);
+
+impl CustomOp1 for InBlocks {
+    fn name(&self) -> &'static str {
+        "linear-in-blocks"
+    }
+
+    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let (rows, _) = layout.shape().dims2()?;
+        let mut product = vec![0f32; rows * self.0.rows()];
+        self.0.apply(contiguous_floats(x, layout)?, &mut product);
+        Ok((CpuStorage::F32(product), Shape::from((rows, self.0.rows()))))
     }
 }
 
@@ -127,18 +240,20 @@ impl CustomOp2 for FewRows {
 
 #[cfg(test)]
 mod tests {
+    use candle_core::Device;
+
     use super::*;
 
     #[test]
     fn few_and_many_rows_agree_with_candles_layer() {
         let tensors = crate::Checkpoint::dummy(1).var_builder(DType::F32, &Device::Cpu);
-        let layer = Linear::load(40, 67, Bias::Without, &tensors).unwrap();
+        let weight = tensors.get((67, 40), "weight").unwrap();
         let bias = tensors.get((1, 67), "b").unwrap().squeeze(0).unwrap();
-        let layer = Linear::new(layer.weight, Some(bias.clone()));
-        let reference = candle_nn::Linear::new(layer.weight.clone(), Some(bias));
+        let layer = Linear::new(weight.clone(), Some(bias.clone()));
+        let reference = candle_nn::Linear::new(weight, Some(bias));
         for rows in [1, 3, FEW_ROWS, FEW_ROWS + 1] {
             let x = tensors.get((1, rows, 40), "x").unwrap();
-            let expected = candle_nn::Module::forward(&reference, &x).unwrap();
+            let expected = reference.forward(&x).unwrap();
             let difference = (layer.forward(&x).unwrap() - expected).unwrap().abs().unwrap();
             let largest: f32 = difference.flatten_all().unwrap().max(0).unwrap().to_scalar().unwrap();
             assert!(largest < 1e-6, "{rows} rows: {largest}");
@@ -155,5 +270,53 @@ mod tests {
         let [a, b] = parts.map(|(outputs, tensors)| Linear::load(4, outputs, Bias::With, &tensors).unwrap());
         let apart = Tensor::cat(&[a.forward(&x).unwrap(), b.forward(&x).unwrap()], 1).unwrap();
         assert_eq!(joined.forward(&x).unwrap().to_vec2::<f32>().unwrap(), apart.to_vec2::<f32>().unwrap());
+    }
+
+    #[test]
+    fn a_quantized_layer_keeps_its_bias_and_tells_what_it_stores() {
+        let tensors = crate::Checkpoint::dummy(1).var_builder(DType::F32, &Device::Cpu);
+        let dense = |inputs| {
+            let weight = tensors.get((48, inputs), "weight").unwrap();
+            Linear::new(weight, Some(Tensor::full(5f32, 48, &Device::Cpu).unwrap()))
+        };
+        let cases = [
+            (Quantization::None, 256, Stored::As(DType::F32), 4 * 256),
+            (Quantization::Q8_0, 256, Stored::In(Blocks::Q8_0), 8 * 34),
+            (Quantization::Q4k, 256, Stored::In(Blocks::Q4k), 148),
+            (Quantization::Q4k, 96, Stored::In(Blocks::Q8_0), 3 * 34),
+            (Quantization::Q4k, 40, Stored::As(DType::F32), 4 * 40),
+        ];
+        for (quantization, inputs, stored, bytes_per_row) in cases {
+            let layer = dense(inputs).quantized(quantization).unwrap();
+            assert_eq!(layer.stored(), stored, "{quantization:?}");
+            assert_eq!(layer.weights_bytes(), 48 * (bytes_per_row + 4), "{quantization:?}");
+            let x = tensors.get((2, 3, inputs), "x").unwrap();
+            let (found, exact) = (layer.forward(&x).unwrap(), dense(inputs).forward(&x).unwrap());
+            assert_eq!(found.dims(), exact.dims());
+            let error =
+                (&found - &exact).unwrap().sqr().unwrap().mean_all().unwrap().to_scalar::<f32>().unwrap();
+            let spread =
+                (exact - 5.0).unwrap().sqr().unwrap().mean_all().unwrap().to_scalar::<f32>().unwrap();
+            assert!(error < 0.02 * spread, "{quantization:?}: {error} of {spread}");
+        }
+        let error = dense(256).quantized(Quantization::Nf4).unwrap_err();
+        assert!(error.to_string().contains("q4k"), "{error}");
+    }
+
+    #[test]
+    fn candles_blocks_and_ours_agree() {
+        let tensors = crate::Checkpoint::dummy(1).var_builder(DType::F32, &Device::Cpu);
+        let weight = tensors.get((48, 256), "weight").unwrap();
+        let x = tensors.get((5, 256), "x").unwrap();
+        for blocks in [Blocks::Q8_0, Blocks::Q4k] {
+            let theirs = QTensor::quantize(&weight, blocks.ggml()).unwrap();
+            let theirs = Weight::OnDevice(Arc::new(theirs), blocks).product(&x).unwrap();
+            let ours = QuantizedMatrix::new(&weight, blocks).unwrap();
+            let ours = Weight::Quantized(Arc::new(ours)).product(&x).unwrap();
+            let difference = (theirs - ours).unwrap().abs().unwrap().flatten_all().unwrap();
+            let largest: f32 = difference.max(0).unwrap().to_scalar().unwrap();
+            // They round inputs per 256 columns, we per 32.
+            assert!(largest < 0.05, "{blocks:?}: {largest}");
+        }
     }
 }

@@ -20,7 +20,7 @@ fn total(mut lanes: [f32; LANES]) -> f32 {
 
 /// `a · b + c`, in one instruction where the target has one (without, libm's would be far slower).
 #[inline]
-fn fused(a: f32, b: f32, c: f32) -> f32 {
+pub fn fused(a: f32, b: f32, c: f32) -> f32 {
     if cfg!(target_feature = "fma") { a.mul_add(b, c) } else { a * b + c }
 }
 

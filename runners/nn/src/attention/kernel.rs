@@ -9,8 +9,12 @@ use crate::matmul::{Matrix, multiply};
 use crate::storage::floats;
 use crate::vector;
 
-/// Query rows of a task: their scores over a few thousand keys stay in a core's cache.
-const BLOCK: usize = 64;
+/// Query rows of a task: their scores over a few thousand keys stay in a core's cache, and they are as many as gemm
+/// multiplies with an operand as it lies, rather than with a copy that it makes for each of them.
+const BLOCK: usize = 48;
+
+/// Values of a vector register. gemm reads an operand as it lies where their number divides its longer side.
+const LANES: usize = 16;
 
 pub(super) struct AttentionKernel {
     pub(super) scale: f32,
@@ -93,7 +97,7 @@ impl AttentionKernel {
                 let sees = |_| keys;
                 self.attend(
                     rows,
-                    k.head(batch, kv_head, keys),
+                    k.head(batch, kv_head, keys).transposed(),
                     v.head(batch, kv_head, keys),
                     sees,
                     scores,
@@ -109,6 +113,9 @@ impl AttentionKernel {
         let group = heads / kv_heads;
         out.par_chunks_mut(queries * dimension).enumerate().try_for_each(|(task, out)| {
             let (batch, head) = (task / heads, task % heads);
+            let (k, v) = (k.head(batch, head / group, keys), v.head(batch, head / group, keys));
+            let wanted = queries > BLOCK && dimension % LANES == 0;
+            let arranged = if wanted { Some(Arranged::new(k, v)?) } else { None };
             out.par_chunks_mut(BLOCK * dimension).enumerate().try_for_each_init(
                 Vec::new,
                 |scores, (block, out)| {
@@ -119,14 +126,18 @@ impl AttentionKernel {
                         Visible::UpToItself => keys - queries + first + row + 1,
                     };
                     let most = sees(rows.rows - 1);
-                    let (k, v) = (k.head(batch, head / group, most), v.head(batch, head / group, most));
+                    let (k, v) = match &arranged {
+                        Some(arranged) => arranged.first(most),
+                        None => (Matrix { rows: most, ..k }.transposed(), Matrix { rows: most, ..v }),
+                    };
                     self.attend(rows, k, v, sees, scores, out)
                 },
             )
         })
     }
 
-    /// Attends from every row of `q` to as many of the first keys as `sees` says.
+    /// Attends from every row of `q` to as many of the first keys as `sees` says. Keys are the columns of `k` and the
+    /// rows of `v`; `k` may have columns behind them that nobody sees.
     fn attend(
         &self,
         q: Matrix<'_>,
@@ -136,15 +147,90 @@ impl AttentionKernel {
         scores: &mut Vec<f32>,
         out: &mut [f32],
     ) -> Result<()> {
-        scores.resize(q.rows * k.rows, 0.0);
-        multiply(q, k.transposed(), scores)?;
-        for (row, scores) in scores.chunks_exact_mut(k.rows).enumerate() {
+        scores.resize(q.rows * k.columns, 0.0);
+        multiply(q, k, scores)?;
+        for (row, scores) in scores.chunks_exact_mut(k.columns).enumerate() {
             let (seen, unseen) = scores.split_at_mut(sees(row));
             vector::softmax(seen, self.scale);
             unseen.fill(0.0);
         }
         let weights =
-            Matrix { data: scores, rows: q.rows, columns: k.rows, row_stride: k.rows, column_stride: 1 };
+            Matrix { data: scores, rows: q.rows, columns: v.rows, row_stride: k.columns, column_stride: 1 };
         multiply(weights, v, out)
+    }
+}
+
+/// The keys and values of one head as gemm likes them best. Laid out once, they serve every block of queries.
+struct Arranged {
+    /// Of shape (dimension, keys), with zeros behind the last key.
+    k: Vec<f32>,
+    /// Of shape (keys, dimension).
+    v: Vec<f32>,
+    dimension: usize,
+    /// Keys in a row of `k`.
+    stride: usize,
+}
+
+impl Arranged {
+    /// Both of shape (keys, dimension).
+    fn new(k: Matrix<'_>, v: Matrix<'_>) -> Result<Self> {
+        let (keys, dimension) = (k.rows, k.columns);
+        let stride = keys.next_multiple_of(LANES);
+        let mut arranged = Self {
+            k: vec![0.0; dimension * stride],
+            v: Vec::with_capacity(keys * dimension),
+            dimension,
+            stride,
+        };
+        for key in 0..keys {
+            for (row, value) in arranged.k.chunks_exact_mut(stride).zip(row(k, key)?) {
+                row[key] = *value;
+            }
+            arranged.v.extend_from_slice(row(v, key)?);
+        }
+        Ok(arranged)
+    }
+
+    /// The first keys, and values: (dimension, keys and up to 15 that nobody sees) and (keys, dimension).
+    fn first(&self, keys: usize) -> (Matrix<'_>, Matrix<'_>) {
+        let &Self { dimension, stride, .. } = self;
+        let columns = keys.next_multiple_of(LANES);
+        let k = Matrix { data: &self.k, rows: dimension, columns, row_stride: stride, column_stride: 1 };
+        let v =
+            Matrix { data: &self.v, rows: keys, columns: dimension, row_stride: dimension, column_stride: 1 };
+        (k, v)
+    }
+}
+
+/// A row of a matrix whose rows lie without gaps.
+fn row(matrix: Matrix<'_>, index: usize) -> Result<&[f32]> {
+    match matrix.data.get(index * matrix.row_stride..).and_then(|data| data.get(..matrix.columns)) {
+        Some(values) => Ok(values),
+        None => bail!("row {index} is outside of the {} values", matrix.data.len()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_and_values_are_laid_out_whatever_lies_between_them() {
+        let data: Vec<f32> = (0..20).map(|i| i as f32).collect();
+        let part = |start: usize| Matrix {
+            data: &data[start..],
+            rows: 3,
+            columns: 2,
+            row_stride: 5,
+            column_stride: 1,
+        };
+        let arranged = Arranged::new(part(0), part(3)).unwrap();
+        let (k, v) = arranged.first(2);
+        assert_eq!((k.rows, k.columns, k.row_stride), (2, 16, 16));
+        assert_eq!(k.data[..4], [0.0, 5.0, 10.0, 0.0]);
+        assert_eq!(k.data[16..20], [1.0, 6.0, 11.0, 0.0]);
+        assert_eq!((v.rows, v.columns), (2, 2));
+        assert_eq!(v.data, [3.0, 4.0, 8.0, 9.0, 13.0, 14.0]);
+        assert!(Arranged::new(part(0), part(9)).is_err(), "the last value is missing");
     }
 }
