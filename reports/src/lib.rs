@@ -14,6 +14,7 @@ mod render;
 mod report;
 mod run;
 mod settings;
+mod shares;
 pub mod stats;
 mod summary;
 mod tables;
@@ -28,5 +29,5 @@ pub use report::{
     Align, Cell, Column, Counts, Emphasis, FailedCell, Provenance, Report, Section, Setup, Table, Verdict,
 };
 pub use run::{CellRecord, Completion, EarlyEnd, Run};
-pub use summary::{CellSummary, Rtf, StageTimes, Summary, WallTime};
+pub use summary::{ActivityTimes, CellSummary, InOrder, Rtf, StageTimes, Summary, WallTime};
 pub use tables::Tables;

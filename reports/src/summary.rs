@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use reelbench_protocol::{
-    CellId, CellKind, ModelId, Output, RUN_FORMAT_VERSION, RepeatResult, Settings, Stage, VideoId, Work,
+    Activity, CellId, CellKind, ModelId, Output, RUN_FORMAT_VERSION, RepeatResult, Settings, Stage, VideoId,
+    Work,
 };
-use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
 use crate::outcome::{Judgement, Outcome, Place};
@@ -37,9 +37,9 @@ pub struct CellSummary {
     pub video: VideoId,
     /// The captioner; absent in stage 1.
     pub model: Option<ModelId>,
-    /// Where the weights come from: the captioner's, or in stage 1 the speech model's.
-    pub weights: Option<String>,
-    /// Whether they are random.
+    /// Where its weights come from: the captioner's, or in stage 1 those of its local models.
+    pub weights: Vec<String>,
+    /// Whether any of them are random.
     pub dummy_weights: bool,
     /// The settings asked for; [`reelbench_protocol::CellSpec::requested`] lists the keys.
     pub requested: Settings,
@@ -63,6 +63,9 @@ pub struct CellSummary {
     /// Seconds per stage, `unattributed` last: the mean over the one or two repeats in the middle by wall time.
     /// They sum to the median wall time.
     pub stages_s: Option<StageTimes>,
+    /// What the time of a stage went on, where it was not all computing; sums to the stage's. Absent where it was.
+    #[serde(skip_serializing_if = "InOrder::is_empty")]
+    pub activities_s: ActivityTimes,
     /// Scenes found, or captioned.
     pub scenes: Option<u64>,
     /// New tokens of all scenes, in the (first) repeat of the middle.
@@ -101,17 +104,30 @@ pub struct WallTime {
     pub samples: Vec<f64>,
 }
 
-/// Seconds per stage in the order of the pipeline; an object in JSON.
-#[derive(Debug, Clone, PartialEq)]
-pub struct StageTimes(pub Vec<(String, f64)>);
+/// Values under names that have an order of their own; an object in JSON.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct InOrder<T>(pub Vec<(String, T)>);
 
-impl Serialize for StageTimes {
+/// Seconds per stage in the order of the pipeline.
+pub type StageTimes = InOrder<f64>;
+
+/// Seconds per activity (`compute`, `network`, `rate_limit`) of each stage that does more than compute.
+pub type ActivityTimes = InOrder<InOrder<f64>>;
+
+impl<T> InOrder<T> {
+    /// The value under a name.
+    pub fn get(&self, name: &str) -> Option<&T> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl<T: Serialize> Serialize for InOrder<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for (stage, seconds) in &self.0 {
-            map.serialize_entry(stage, seconds)?;
-        }
-        map.end()
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
     }
 }
 
@@ -149,7 +165,12 @@ impl Summary {
 impl CellSummary {
     /// Seconds of a stage, if the cell has it.
     pub fn stage_s(&self, stage: &str) -> Option<f64> {
-        self.stages_s.as_ref()?.0.iter().find(|(name, _)| name == stage).map(|(_, seconds)| *seconds)
+        self.stages_s.as_ref()?.get(stage).copied()
+    }
+
+    /// Seconds that an activity of a stage took, if the stage did more than compute.
+    pub fn activity_s(&self, stage: Stage, activity: Activity) -> Option<f64> {
+        self.activities_s.get(stage.as_str())?.get(activity.as_str()).copied()
     }
 }
 
@@ -167,16 +188,16 @@ fn film_lengths(run: &Run) -> BTreeMap<VideoId, f64> {
 /// A cell's identity, settings and outcome.
 fn unmeasured(cell: &CellRecord, judgement: &Judgement, media_s: Option<f64>) -> CellSummary {
     let spec = cell.spec();
-    let (model, weights) = match &spec.work {
-        Work::Caption(caption) => (Some(caption.model.clone()), Some(&caption.weights)),
-        Work::Stage1(stage1) => (None, stage1.asr.as_ref().map(|asr| &asr.weights)),
+    let model = match &spec.work {
+        Work::Caption(caption) => Some(caption.model.clone()),
+        Work::Stage1(_) => None,
     };
     CellSummary {
         id: cell.planned.id.clone(),
         kind: spec.kind(),
         video: spec.video.id.clone(),
         model,
-        weights: weights.map(ToString::to_string),
+        weights: spec.weights().map(ToString::to_string).collect(),
         dummy_weights: spec.uses_dummy_weights(),
         requested: spec.requested(),
         effective: judgement.effective.clone(),
@@ -188,6 +209,7 @@ fn unmeasured(cell: &CellRecord, judgement: &Judgement, media_s: Option<f64>) ->
         wall_s: None,
         load_s: None,
         stages_s: None,
+        activities_s: ActivityTimes::default(),
         scenes: None,
         tokens_out: None,
         ttft_s: None,
@@ -215,6 +237,7 @@ fn measured(base: CellSummary, cell: &CellRecord, aggregate: &CellAggregate) -> 
         wall_s: stats::median(&walls).map(|median| WallTime { median, samples: walls }),
         load_s: stats::median(&loads),
         stages_s: Some(stage_times(base.kind, aggregate, typical.len())),
+        activities_s: activity_times(aggregate, typical.len()),
         scenes: typical.first().and_then(|repeat| scenes(repeat)),
         tokens_out: typical.first().and_then(|repeat| tokens_out(repeat)),
         ttft_s: aggregate.ttft_s,
@@ -240,11 +263,25 @@ fn stage_times(kind: CellKind, aggregate: &CellAggregate, repeats: usize) -> Sta
         .filter(|stage| of_captioning(stage) || aggregate.stage_ns.contains_key(stage.as_str()))
         .map(|stage| stage.as_str())
         .chain([UNATTRIBUTED])
-        .map(|stage| {
-            let ns = aggregate.stage_ns.get(stage).copied().unwrap_or(0);
-            (stage.to_owned(), ns as f64 / (repeats.max(1) as f64 * 1e9))
-        });
-    StageTimes(times.collect())
+        .map(|stage| (stage.to_owned(), mean_seconds(aggregate.stage_ns.get(stage), repeats)));
+    InOrder(times.collect())
+}
+
+/// Every activity of each stage that did more than compute.
+fn activity_times(aggregate: &CellAggregate, repeats: usize) -> ActivityTimes {
+    let ns = |stage: &Stage, activity: &Activity| aggregate.activity_ns.get(&(*stage, *activity));
+    let waits =
+        |stage: &&Stage| ns(stage, &Activity::Network).is_some() || ns(stage, &Activity::RateLimit).is_some();
+    let times = Stage::ALL.iter().filter(waits).map(|stage| {
+        let seconds = |activity| (Activity::to_string(activity), mean_seconds(ns(stage, activity), repeats));
+        (stage.to_string(), InOrder(Activity::ALL.iter().map(seconds).collect()))
+    });
+    InOrder(times.collect())
+}
+
+/// Nanoseconds of some repeats together, none where absent, as the mean in seconds.
+fn mean_seconds(sum_ns: Option<&i64>, repeats: usize) -> f64 {
+    sum_ns.copied().unwrap_or(0) as f64 / (repeats.max(1) as f64 * 1e9)
 }
 
 fn scenes(repeat: &RepeatResult) -> Option<u64> {

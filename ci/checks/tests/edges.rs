@@ -20,16 +20,22 @@ const EDGES: &[(&str, &[&str])] = &[
     ("reelbench-media", &["reelbench-protocol"]),
     ("reelbench-nn", &["reelbench-protocol"]),
     ("reelbench-asr", &["reelbench-nn", "reelbench-protocol"]),
+    ("reelbench-ast", &["reelbench-nn", "reelbench-protocol"]),
+    ("reelbench-yolo", &["reelbench-media", "reelbench-nn", "reelbench-protocol"]),
+    ("reelbench-remote", &["reelbench-protocol"]),
     ("reelbench-vlm", &["reelbench-media", "reelbench-nn", "reelbench-protocol"]),
     (
         "reelbench-runner-candle",
         &[
             "reelbench-asr",
+            "reelbench-ast",
             "reelbench-kit",
             "reelbench-media",
             "reelbench-nn",
             "reelbench-protocol",
+            "reelbench-remote",
             "reelbench-vlm",
+            "reelbench-yolo",
         ],
     ),
     ("reelbench-runner-fake", &["reelbench-kit", "reelbench-protocol"]),
@@ -43,8 +49,19 @@ const GUARDED: &[(&str, &[&str])] = &[
     ("polars", &["reelbench-reports"]),
     ("minijinja", &["reelbench-reports"]),
     ("serde_yaml", &["reelbench-matrix"]),
-    ("candle-core", &["reelbench-nn", "reelbench-asr", "reelbench-vlm", "reelbench-runner-candle"]),
-    ("candle-nn", &["reelbench-nn", "reelbench-asr", "reelbench-vlm"]),
+    (
+        "candle-core",
+        &[
+            "reelbench-nn",
+            "reelbench-asr",
+            "reelbench-ast",
+            "reelbench-yolo",
+            "reelbench-vlm",
+            "reelbench-runner-candle",
+        ],
+    ),
+    ("candle-nn", &["reelbench-nn", "reelbench-asr", "reelbench-ast", "reelbench-yolo", "reelbench-vlm"]),
+    ("reqwest", &["reelbench-remote"]),
 ];
 
 /// Libraries that a binary must not contain, however deep.

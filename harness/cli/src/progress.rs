@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use reelbench_exec::{RunEvent, Sink};
-use reelbench_protocol::{CellId, LoadSpec, Models, Pass, PlannedCell, RepeatResult};
+use reelbench_protocol::{CellId, LoadSpec, Models, Pass, PlannedCell, Quantization, RepeatResult, Weights};
 
 use crate::label::Labels;
 use crate::print;
@@ -118,11 +118,21 @@ impl Progress {
     }
 }
 
+/// The models that are loaded, with their storage where it is not their own.
 fn describe(load: &LoadSpec) -> String {
-    match &load.models {
-        Models::Stage1 { asr: None } => "nothing".to_owned(),
-        Models::Stage1 { asr: Some(weights) } | Models::Caption { weights, .. } => weights.to_string(),
-    }
+    let stored = |weights: &Weights, quantization: Quantization| match quantization {
+        Quantization::None => weights.to_string(),
+        _ => format!("{weights} ({quantization})"),
+    };
+    let models: Vec<String> = match &load.models {
+        Models::Stage1 { asr, ast, yolo } => {
+            let pair =
+                [asr, ast].into_iter().flatten().map(|model| stored(&model.weights, model.quantization));
+            pair.chain(yolo.iter().map(ToString::to_string)).collect()
+        }
+        Models::Caption { weights, quantization, .. } => vec![stored(weights, *quantization)],
+    };
+    if models.is_empty() { "nothing".to_owned() } else { models.join(", ") }
 }
 
 fn seconds(nanoseconds: u64) -> String {

@@ -239,9 +239,10 @@ mod tests {
         assert!(root.ends_with("runs/seed-19700101T000000Z"));
         let directory = RunDirectory::create(&root, MATRIX).unwrap();
         assert!(matches!(RunDirectory::resume(&root, MATRIX), Err(DirectoryError::NotRun(_))));
-        directory.write_manifest(&manifest(&directory)).unwrap();
+        let written = manifest(&directory);
+        directory.write_manifest(&written).unwrap();
         let (again, read) = RunDirectory::resume(&root, MATRIX).unwrap();
-        assert_eq!((again, read), (directory.clone(), manifest(&directory)));
+        assert_eq!((again, read), (directory.clone(), written));
         let error = RunDirectory::resume(&root, b"version: 1\n# changed\n").unwrap_err();
         assert!(matches!(error, DirectoryError::OtherMatrix { .. }), "{error}");
         assert!(matches!(RunDirectory::create(&root, MATRIX), Err(DirectoryError::IsRun(_))));

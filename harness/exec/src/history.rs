@@ -3,9 +3,10 @@
 use std::collections::{HashMap, HashSet};
 
 use reelbench_protocol::{
-    CellEnd, CellId, Device, Failure, JournalEvent, Output, Pass, PlannedCell, RepeatResult, SceneList,
-    SkippedCell,
+    CellEnd, CellId, Device, Failure, JournalEvent, Output, Pass, PlannedCell, RepeatResult, SkippedCell,
 };
+
+use crate::found::Found;
 
 /// The state of a run. It changes only through [`History::note`], so a run that goes on after an
 /// interruption and a run that was never interrupted know the same.
@@ -19,8 +20,7 @@ pub(crate) struct History {
     pub(crate) device: Option<Device>,
     measured: HashSet<(CellId, u32)>,
     ended: HashMap<CellId, (CellEnd, Failure)>,
-    scenes: HashMap<CellId, SceneList>,
-    stage1_failures: HashMap<CellId, Failure>,
+    found: HashMap<CellId, Found>,
 }
 
 /// What a journal's plan says.
@@ -68,16 +68,13 @@ impl History {
     }
 
     fn note_repeat(&mut self, result: &RepeatResult) {
-        if result.pass == Pass::Measured {
-            self.measured.insert((result.cell.clone(), result.repeat));
+        if result.pass != Pass::Measured {
+            return;
         }
-        let Output::Stage1(output) = &result.output else { return };
-        // The first scenes stand: every captioning cell gets the same, whenever it runs.
-        if let (Some(scenes), false) = (&output.scenes, self.scenes.contains_key(&result.cell)) {
-            self.scenes.insert(result.cell.clone(), scenes.clone());
-        }
-        if let Some(failure) = output.failures.first() {
-            self.stage1_failures.entry(result.cell.clone()).or_insert_with(|| failure.clone());
+        self.measured.insert((result.cell.clone(), result.repeat));
+        if let Output::Stage1(output) = &result.output {
+            // The first sample stands: every captioning cell gets the same, whenever it runs.
+            self.found.entry(result.cell.clone()).or_insert_with(|| Found::of(output));
         }
     }
 
@@ -96,20 +93,18 @@ impl History {
         self.ended.contains_key(cell) || (0..repeats).all(|repeat| self.is_measured(cell, repeat))
     }
 
-    /// The scenes that a stage-1 cell found.
+    /// What a stage-1 cell found.
     ///
     /// # Errors
-    /// In words, why it found none.
-    pub(crate) fn scenes(&self, stage1: &CellId) -> Result<&SceneList, String> {
-        self.scenes.get(stage1).ok_or_else(|| {
+    /// In words, why it found nothing.
+    pub(crate) fn found(&self, stage1: &CellId) -> Result<&Found, String> {
+        self.found.get(stage1).ok_or_else(|| {
             if let Some((end, failure)) = self.ended.get(stage1) {
                 format!("it ended {end}: {failure}")
-            } else if let Some(failure) = self.stage1_failures.get(stage1) {
-                failure.to_string()
             } else if let Some(skipped) = self.left_out(stage1) {
                 format!("it was left out: {}", skipped.reason)
             } else {
-                "it gave no scenes and no reason".to_owned()
+                "it gave no result and no reason".to_owned()
             }
         })
     }

@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use reelbench_protocol::{CellId, Failure, FailureKind, FileHash, PlannedCell, VideoId, Weights, Work};
+use reelbench_protocol::{CellId, Failure, FailureKind, FileHash, PlannedCell, VideoId, Weights};
 
 use crate::hash::{HashError, hash_file};
 
@@ -111,13 +111,11 @@ fn sources(cells: &[PlannedCell]) -> BTreeMap<Source, Vec<CellId>> {
     for PlannedCell { id, spec, .. } in cells {
         let video = Source::Video { id: spec.video.id.clone(), path: spec.video.path.clone() };
         sources.entry(video).or_default().push(id.clone());
-        let weights = match &spec.work {
-            Work::Stage1(stage1) => stage1.asr.as_ref().map(|asr| &asr.weights),
-            Work::Caption(caption) => Some(&caption.weights),
-        };
-        if let Some(Weights::Local { path, name }) = weights {
-            let weights = Source::Weights { name: name.clone(), path: path.clone() };
-            sources.entry(weights).or_default().push(id.clone());
+        for weights in spec.weights() {
+            if let Weights::Local { path, name } = weights {
+                let weights = Source::Weights { name: name.clone(), path: path.clone() };
+                sources.entry(weights).or_default().push(id.clone());
+            }
         }
     }
     sources
@@ -129,21 +127,28 @@ fn unreadable(kind: FailureKind) -> impl FnOnce(HashError) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use reelbench_protocol::{AsrEngine, AsrSpec, AsrUnit, CellSpec, Stage1Spec, VideoSpec};
+    use reelbench_protocol::{
+        AstSpec, CellSpec, Quantization, Stage1Spec, Tracker, Unit, VideoSpec, Work, YoloSpec,
+    };
 
     use super::*;
 
-    fn cell(video: &str, path: &Path, weights: Option<&Path>) -> PlannedCell {
-        let asr = weights.map(|path| AsrSpec {
-            engine: AsrEngine::Whisper,
-            weights: Weights::Local { path: path.to_owned(), name: "whisper".to_owned() },
-            per: AsrUnit::File,
-            concurrency: 1,
-            num_beams: 1,
+    fn cell(video: &str, path: &Path, models: Option<[&Path; 2]>) -> PlannedCell {
+        let local = |path: &Path, name: &str| Weights::Local { path: path.to_owned(), name: name.to_owned() };
+        let ast = models.map(|[sounds, _]| AstSpec {
+            weights: local(sounds, "sounds"),
+            quantization: Quantization::None,
+            per: Unit::File,
+            batch: 1,
+        });
+        let yolo = models.map(|[_, objects]| YoloSpec {
+            weights: local(objects, "objects"),
+            every_nth_frame: 5,
+            tracker: Tracker::None,
         });
         let video = VideoSpec { id: video.parse().unwrap(), path: path.to_owned() };
-        let spec = CellSpec { video, work: Work::Stage1(Stage1Spec { scene: None, asr }) };
-        PlannedCell { id: CellId::of(&spec), spec, scenes_from: None }
+        let spec = CellSpec { video, work: Work::Stage1(Stage1Spec { ast, yolo, ..Stage1Spec::default() }) };
+        PlannedCell { id: CellId::of(&spec), spec, stage1_from: None }
     }
 
     #[test]
@@ -157,8 +162,10 @@ mod tests {
         for name in ["model.safetensors", "config.json", "README.md", "pytorch_model.bin"] {
             fs::write(model.join(name), name).unwrap();
         }
+        let objects = film("objects.safetensors");
+        fs::write(&objects, "objects").unwrap();
         let cells = [
-            cell("good", &film("good.mp4"), Some(&model)),
+            cell("good", &film("good.mp4"), Some([&model, &objects])),
             cell("good", &film("good.mp4"), None),
             cell("changed", &film("changed.mp4"), None),
             cell("missing", &film("missing.mp4"), None),
@@ -174,7 +181,7 @@ mod tests {
         let inputs = Inputs::of(&cells, &expected);
 
         let used: Vec<_> = inputs.hashes.iter().map(|file| (file.used_by.as_str(), file.bytes)).collect();
-        assert_eq!(used, [("changed", 7), ("good", 4), ("whisper", 11), ("whisper", 17)]);
+        assert_eq!(used, [("changed", 7), ("good", 4), ("objects", 7), ("sounds", 11), ("sounds", 17)]);
         let failed: Vec<_> = inputs.known_failures.iter().map(|(cell, _)| cell).collect();
         assert_eq!(failed, [&cells[2].id, &cells[3].id]);
         let wrong = &inputs.known_failures[0].1.message;

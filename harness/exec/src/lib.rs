@@ -8,6 +8,8 @@ mod answer;
 mod death;
 mod directory;
 mod environment;
+mod findings;
+mod found;
 mod hash;
 mod history;
 mod inputs;

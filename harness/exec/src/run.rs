@@ -7,6 +7,7 @@ use reelbench_protocol::{
     RunSpec, SkippedCell, Work,
 };
 
+use crate::found::{Feed, FeedError};
 use crate::history::{History, Planned};
 use crate::schedule::{self, Group, Repeats, Turn};
 use crate::session::{Ending, Session, Trouble};
@@ -196,7 +197,7 @@ impl Run<'_> {
     /// Runs a group until nothing is left of it, each time in a fresh process. Every process that
     /// leaves something behind has ended a cell, so this comes to an end.
     fn group(&mut self, group: &Group<'_>, planned: &Planned) -> Result<Progressed, ExecError> {
-        self.skip_cells_without_scenes(group)?;
+        self.skip_cells_without_findings(group)?;
         loop {
             let turns = self.turns_left(group, planned);
             if turns.is_empty() {
@@ -212,19 +213,27 @@ impl Run<'_> {
         }
     }
 
-    fn skip_cells_without_scenes(&mut self, group: &Group<'_>) -> Result<(), JournalError> {
+    fn skip_cells_without_findings(&mut self, group: &Group<'_>) -> Result<(), JournalError> {
         for cell in &group.cells {
-            let Some(stage1) = &cell.scenes_from else { continue };
             if self.history.ended(&cell.id).is_some() {
                 continue;
             }
-            if let Err(reason) = self.history.scenes(stage1) {
-                let message = format!("needs the scenes of stage-1 cell {stage1}: {reason}");
-                let failure = Failure::new(FailureKind::Input, message);
+            if let Err(error) = self.feed(cell) {
+                let failure = Failure::new(FailureKind::Input, error);
                 self.end_cell(&cell.id, Ending::without_log(CellEnd::Skipped, failure))?;
             }
         }
         Ok(())
+    }
+
+    /// What a cell takes from stage 1.
+    fn feed(&self, cell: &PlannedCell) -> Result<Feed, FeedError> {
+        let Work::Caption(caption) = &cell.spec.work else { return Ok(Feed::default()) };
+        let Some(stage1) = &cell.stage1_from else { return Feed::of_nothing(caption) };
+        match self.history.found(stage1) {
+            Ok(found) => found.feed(caption, stage1),
+            Err(reason) => Err(FeedError::no_result(caption, stage1, reason)),
+        }
     }
 
     /// The samples that are not taken yet, and the warm-ups of their cells.
@@ -313,7 +322,8 @@ impl Run<'_> {
 
     fn request(&self, turn: &Turn<'_>) -> Result<RunSpec, ExecError> {
         let Turn { cell, pass, repeat } = *turn;
-        let scenes = cell.scenes_from.as_ref().and_then(|stage1| self.history.scenes(stage1).ok()).cloned();
+        // Cells that lack something have ended before their group's first turn.
+        let Feed { scenes, questions } = self.feed(cell).unwrap_or_default();
         let is_first_sample = (pass, repeat) == (Pass::Measured, 0);
         let shows_frames = matches!(cell.spec.work, Work::Caption(_));
         let save_frames = if self.plan.save_frames && is_first_sample && shows_frames {
@@ -321,7 +331,8 @@ impl Run<'_> {
         } else {
             None
         };
-        Ok(RunSpec { cell: cell.id.clone(), repeat, pass, spec: cell.spec.clone(), scenes, save_frames })
+        let (cell, spec) = (cell.id.clone(), cell.spec.clone());
+        Ok(RunSpec { cell, repeat, pass, spec, scenes, questions, save_frames })
     }
 
     fn counts(&self, planned: &Planned) -> Counts {

@@ -105,7 +105,7 @@ mod tests {
     fn cell(name: &str, work: Work) -> PlannedCell {
         let video = VideoSpec { id: name.parse().unwrap(), path: "film.mp4".into() };
         let spec = CellSpec { video, work };
-        PlannedCell { id: CellId::of(&spec), spec, scenes_from: None }
+        PlannedCell { id: CellId::of(&spec), spec, stage1_from: None }
     }
 
     fn caption(name: &str, preset: &str) -> PlannedCell {
@@ -117,6 +117,9 @@ mod tests {
             prompt: None,
             settings: CaptionSettings::default(),
             scene: None,
+            asr: None,
+            ast: None,
+            yolo: None,
             max_scenes: None,
         };
         cell(name, Work::Caption(caption))
@@ -128,7 +131,7 @@ mod tests {
 
     #[test]
     fn stage_1_comes_first_and_equal_loads_are_one_group() {
-        let stage1 = || Work::Stage1(Stage1Spec { scene: None, asr: None });
+        let stage1 = || Work::Stage1(Stage1Spec::default());
         let cells = [
             caption("a", "x"),
             caption("a", "y"),
@@ -142,7 +145,7 @@ mod tests {
             .map(|group| group.cells.iter().map(|cell| cell.spec.video.id.to_string()).collect())
             .collect();
         assert_eq!(names, [vec!["a", "b"], vec!["a", "b"], vec!["a"]]);
-        assert_eq!(groups[0].load.models, Models::Stage1 { asr: None });
+        assert_eq!(groups[0].load.models, Models::Stage1 { asr: None, ast: None, yolo: None });
     }
 
     #[test]

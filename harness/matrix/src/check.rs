@@ -48,20 +48,14 @@ fn check_map(node: &Node, entries: &[Entry], keys: &Keys, name: &str, problems: 
         }
         if let Some(known) = keys.get(word) {
             check(value, &known.shape, &format!("`{word}`"), problems);
-        } else if keys.unavailable.contains(&word) {
-            problems.push(
-                Problem::error(format!("`{word}` is not available in this version"))
-                    .at(key.place)
-                    .help(format!("available here: {}", keys.names().join(", "))),
-            );
         } else {
-            problems.push(
-                Problem::error(format!("unknown key `{}`", word.escape_debug())).at(key.place).help(offer(
-                    word,
-                    "valid keys here",
-                    &keys.names(),
-                )),
+            let elsewhere = keys.elsewhere.iter().find(|(key, _)| *key == word);
+            let help = elsewhere.map_or_else(
+                || offer(word, "valid keys here", &keys.names()),
+                |(_, instead)| (*instead).to_owned(),
             );
+            let problem = Problem::error(format!("unknown key `{}`", word.escape_debug()));
+            problems.push(problem.at(key.place).help(help));
         }
     }
     for key in keys.known {
@@ -89,8 +83,10 @@ fn check_axis(node: &Node, elements: &[Node], shape: &Shape, name: &str, problem
         if matches!(element.data, Data::List(_) | Data::Map(_)) {
             continue;
         }
-        // Whole numbers and fractions of the same size are the same value.
-        let value = element.number().map_or_else(|| element.to_string(), |number| number.to_string());
+        // Whole numbers and fractions of the same size are the same value, and so are a word and its alias.
+        let word = element.text().and_then(|text| shape.word_of(text)).map(str::to_owned);
+        let number = || element.number().map(|number| number.to_string());
+        let value = word.or_else(number).unwrap_or_else(|| element.to_string());
         if let Some(first) = seen.insert(value, element.place) {
             problems.push(
                 Problem::error(format!("the axis {name} has {element} twice")).at(element.place).first(first),
@@ -100,8 +96,10 @@ fn check_axis(node: &Node, elements: &[Node], shape: &Shape, name: &str, problem
 }
 
 fn check_scalar(node: &Node, shape: &Shape, name: &str, problems: &mut Vec<Problem>) {
-    if let (Shape::Word { words, unavailable }, Some(word)) = (shape, node.text()) {
-        check_word(node, word, &words(), unavailable, name, problems);
+    if let (Shape::Word { words, unavailable, .. }, Some(word)) = (shape, node.text()) {
+        if shape.word_of(word).is_none() {
+            problems.push(other_word(word, &words(), unavailable, name).at(node.place));
+        }
     } else if !fits(node, shape) {
         let problem =
             Problem::error(format!("{name} must be {}, found {node}", shape.expected())).at(node.place);
@@ -115,18 +113,8 @@ fn check_scalar(node: &Node, shape: &Shape, name: &str, problems: &mut Vec<Probl
     }
 }
 
-fn check_word(
-    node: &Node,
-    word: &str,
-    words: &[&str],
-    unavailable: &[&str],
-    name: &str,
-    problems: &mut Vec<Problem>,
-) {
-    if words.contains(&word) {
-        return;
-    }
-    let problem = if unavailable.contains(&word) {
+fn other_word(word: &str, words: &[&str], unavailable: &[&str], name: &str) -> Problem {
+    if unavailable.contains(&word) {
         Problem::error(format!("{name} cannot be `{word}` in this version"))
             .help(format!("available: {}", words.join(", ")))
     } else {
@@ -135,8 +123,7 @@ fn check_word(
             "valid words",
             words,
         ))
-    };
-    problems.push(problem.at(node.place));
+    }
 }
 
 fn fits(node: &Node, shape: &Shape) -> bool {

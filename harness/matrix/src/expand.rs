@@ -1,15 +1,18 @@
 //! From a matrix to its cells.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 
 use reelbench_protocol::{
-    AsrSpec, Capabilities, CaptionSettings, CaptionSpec, CellId, CellSpec, PlannedCell, SceneSpec,
-    SkippedCell, Stage1Spec, Work,
+    Capabilities, CaptionSettings, CaptionSpec, CellSpec, PlannedCell, SkippedCell, Stage1Spec, Work,
 };
 
+use crate::axes::Pick;
 use crate::combination::{Adds, Combination};
-use crate::matrix::{AsrAxes, Matrix, Model, SceneAxes, Video};
-use crate::problem::{MatrixError, Problem};
+use crate::exclude::Excluded;
+use crate::link::{Findings, Told, link};
+use crate::matrix::{Matrix, Model, Video};
+use crate::point::Point;
+use crate::problem::{MatrixError, Place, Problem};
 use crate::setting::SettingName;
 use crate::support;
 
@@ -40,11 +43,14 @@ impl Matrix {
     /// Every cell of the matrix, in its order.
     ///
     /// - Stage 1: every film × every combination of the axes of `stage1`.
-    /// - Captions: every film × model × combination of its settings × distinct scene detection.
-    ///   The scenes come from the first stage-1 cell of the film with that detection; without
-    ///   `stage1.scene` a film is one scene.
+    ///   A key that means nothing to an engine does not multiply for it.
+    /// - Captions: every film × model × combination of its settings × distinct scene detection × distinct
+    ///   way of finding what the question tells of, where keys that only decide how fast it is found have
+    ///   their first value. Scenes and findings come from the first stage-1 cell of the film that finds
+    ///   them in that way; without `stage1.scene` a film is one scene.
     /// - An entry of `exclude` leaves out the cells that have all its values. Models and settings
-    ///   are values of captions, `asr.` keys of stage-1 cells, `scene.` keys of both.
+    ///   are values of captions, `scene.` keys of both kinds, the other keys of stage-1 cells and of
+    ///   captions whose question tells of that stage.
     /// - Entries of `include` come after that and add cells: a stage-1 cell when all that an entry
     ///   names beside the film is of stage 1, else a caption. A film or model that it leaves out
     ///   means every one; any other key means the first value of its axis. The stage-1 cell that a
@@ -62,18 +68,18 @@ impl Matrix {
         if !problems.is_empty() {
             return Err(MatrixError::new(&self.file, &self.text, problems));
         }
-        let (cells, skipped) = link(drafts);
+        let (cells, skipped) = link(drafts, &self.tellings());
         let mut warnings = self.warnings.clone();
         warnings.extend(excluded.idle());
         Ok(Expansion { cells, skipped, warnings })
     }
 
     fn check_size(&self) -> Result<(), MatrixError> {
-        let scenes = self.scene.as_ref().map_or(1, SceneAxes::count);
-        let speech = self.asr.as_ref().map_or(u128::from(self.scene.is_some()), AsrAxes::count);
-        let settings = self.models.iter().map(Model::count).fold(0, u128::saturating_add);
-        let cells =
-            scenes.saturating_mul(settings.saturating_add(speech)).saturating_mul(self.videos.len() as u128);
+        let stage1 = if self.stage1.is_empty() { 0 } else { self.stage1.count(|_| Pick::Every) };
+        let captions =
+            |model: &Model| model.count().saturating_mul(self.stage1.count(|knob| model.pick(knob)));
+        let each_film = self.models.iter().map(captions).fold(stage1, u128::saturating_add);
+        let cells = each_film.saturating_mul(self.videos.len() as u128);
         if cells <= MAX_CELLS {
             return Ok(());
         }
@@ -84,74 +90,74 @@ impl Matrix {
 
     /// Every cell that `exclude` leaves, then those that `include` adds; stage 1 first.
     fn drafts<'m>(&'m self, excluded: &mut Excluded<'m>) -> Vec<Draft<'m>> {
-        let detections = self.detections();
-        let mut stage1 = self.stage1_drafts(&detections);
+        let mut stage1 = self.stage1_drafts();
         stage1.retain(|draft| excluded.keeps(&draft.spec));
-        let mut captions = Vec::new();
-        for video in &self.videos {
-            for model in &self.models {
-                for settings in combinations(model) {
-                    for scene in &detections {
-                        let spec = self.caption(video, model, settings.clone(), *scene);
-                        captions.push(Draft { spec, model: Some(model), added_by: None });
-                    }
-                }
-            }
-        }
+        let mut captions = self.caption_drafts();
         captions.retain(|draft| excluded.keeps(&draft.spec));
-        let mut found: HashSet<SceneKey> =
-            stage1.iter().filter_map(|draft| SceneKey::found_by(&draft.spec)).collect();
+        let tellings = self.tellings();
+        let offers = |draft: &Draft<'_>| -> Vec<Findings> {
+            tellings.iter().filter_map(|told| Findings::offered_by(&draft.spec, told)).collect()
+        };
+        let mut found: HashSet<Findings> = stage1.iter().flat_map(offers).collect();
         for entry in &self.include {
             let mut finders = self.added_stage1(entry);
             if entry.adds() == Adds::Caption {
                 let added = self.added_captions(entry);
-                let wanted: HashSet<SceneKey> =
-                    added.iter().filter_map(|draft| SceneKey::wanted_by(&draft.spec)).collect();
-                finders.retain(|draft| {
-                    SceneKey::found_by(&draft.spec)
-                        .is_some_and(|key| wanted.contains(&key) && !found.contains(&key))
-                });
+                let wanted: HashSet<Findings> =
+                    added.iter().filter_map(|draft| Findings::wanted_by(&draft.spec)).collect();
+                let is_missing = |findings: &Findings| wanted.contains(findings) && !found.contains(findings);
+                finders.retain(|draft| offers(draft).iter().any(is_missing));
                 captions.extend(added);
             }
-            found.extend(finders.iter().filter_map(|draft| SceneKey::found_by(&draft.spec)));
+            found.extend(finders.iter().flat_map(offers));
             stage1.extend(finders);
         }
         stage1.extend(captions);
         stage1
     }
 
-    /// The distinct scene detections; one `None` where a film is one scene.
-    fn detections(&self) -> Vec<Option<SceneSpec>> {
-        self.scene
-            .as_ref()
-            .map_or_else(|| vec![None], |axes| axes.combinations().into_iter().map(Some).collect())
+    /// The sets of stages that any question tells of.
+    fn tellings(&self) -> BTreeSet<&Told> {
+        self.models.iter().map(|model| &model.told).collect()
     }
 
-    fn stage1_drafts(&self, detections: &[Option<SceneSpec>]) -> Vec<Draft<'_>> {
-        if self.scene.is_none() && self.asr.is_none() {
+    fn stage1_drafts(&self) -> Vec<Draft<'_>> {
+        if self.stage1.is_empty() {
             return Vec::new();
         }
-        let speech = self
-            .asr
-            .as_ref()
-            .map_or_else(|| vec![None], |axes| axes.combinations().into_iter().map(Some).collect());
+        let points = self.stage1.points(|_| Pick::Every);
+        let specs: Vec<Stage1Spec> = points.iter().map(Point::stage1).collect();
+        let of_film = |video| specs.iter().map(move |spec| stage1(video, spec.clone(), None));
+        self.videos.iter().flat_map(of_film).collect()
+    }
+
+    fn caption_drafts(&self) -> Vec<Draft<'_>> {
+        let mut of_models = Vec::with_capacity(self.models.len());
+        for model in &self.models {
+            let points = self.stage1.points(|knob| model.pick(knob));
+            of_models.push((model, points.iter().map(Point::stage1).collect::<Vec<_>>()));
+        }
         let mut drafts = Vec::new();
         for video in &self.videos {
-            for scene in detections {
-                for asr in &speech {
-                    drafts.push(stage1(video, *scene, asr.clone(), None));
+            for (model, findings) in &of_models {
+                for settings in combinations(model) {
+                    for found in findings {
+                        let spec = self.caption(video, model, settings.clone(), found.clone());
+                        drafts.push(Draft { spec, model: Some(*model), added_by: None });
+                    }
                 }
             }
         }
         drafts
     }
 
+    /// A caption of the scenes of `found` that tells of the rest of it.
     fn caption(
         &self,
         video: &Video,
         model: &Model,
         settings: CaptionSettings,
-        scene: Option<SceneSpec>,
+        found: Stage1Spec,
     ) -> CellSpec {
         let work = Work::Caption(CaptionSpec {
             model: model.id.clone(),
@@ -160,30 +166,28 @@ impl Matrix {
             question: model.question.clone(),
             prompt: model.prompt.clone(),
             settings,
-            scene,
+            scene: found.scene,
+            asr: found.asr,
+            ast: found.ast,
+            yolo: found.yolo,
             max_scenes: self.run.max_scenes,
         });
         CellSpec { video: video.spec.clone(), work }
     }
 
     fn added_stage1<'m>(&'m self, entry: &'m Combination) -> Vec<Draft<'m>> {
-        let scene = self.added_detection(entry);
-        let asr = self.asr.as_ref().and_then(|axes| added_speech(axes, entry));
-        self.videos_of(entry).map(|video| stage1(video, scene, asr.clone(), Some(entry))).collect()
+        let spec = self.stage1.added(entry).stage1();
+        self.videos_of(entry).map(|video| stage1(video, spec.clone(), Some(entry))).collect()
     }
 
     fn added_captions<'m>(&'m self, entry: &'m Combination) -> Vec<Draft<'m>> {
-        let scene = self.added_detection(entry);
         let mut drafts = Vec::new();
         for video in self.videos_of(entry) {
-            for model in &self.models {
-                let named = entry.model.as_ref().is_none_or(|id| *id == model.id);
-                let able = entry.settings.iter().all(|setting| model.axis(setting.value.name()).is_some());
-                if named && able {
-                    let settings = added_settings(model, entry);
-                    let spec = self.caption(video, model, settings, scene);
-                    drafts.push(Draft { spec, model: Some(model), added_by: Some(entry) });
-                }
+            for model in self.models.iter().filter(|model| entry.is_for(model)) {
+                let settings = added_settings(model, entry);
+                let found = self.stage1.added(entry).only(|knob| model.pick(knob) != Pick::Nothing).stage1();
+                let spec = self.caption(video, model, settings, found);
+                drafts.push(Draft { spec, model: Some(model), added_by: Some(entry) });
             }
         }
         drafts
@@ -192,27 +196,11 @@ impl Matrix {
     fn videos_of<'m>(&'m self, entry: &'m Combination) -> impl Iterator<Item = &'m Video> {
         self.videos.iter().filter(|video| entry.video.as_ref().is_none_or(|id| *id == video.spec.id))
     }
-
-    fn added_detection(&self, entry: &Combination) -> Option<SceneSpec> {
-        let axes = self.scene.as_ref()?;
-        let named = &entry.scene;
-        let threshold = named.threshold.as_ref().or_else(|| axes.threshold.as_ref()?.first());
-        Some(SceneAxes::spec(
-            named.detector.as_ref().or_else(|| axes.detector.first())?.value,
-            threshold.map(|threshold| threshold.value),
-            named.min_scene_len.as_ref().or_else(|| axes.min_scene_len.first())?.value,
-        ))
-    }
 }
 
-fn stage1<'m>(
-    video: &Video,
-    scene: Option<SceneSpec>,
-    asr: Option<AsrSpec>,
-    added_by: Option<&'m Combination>,
-) -> Draft<'m> {
-    let work = Work::Stage1(Stage1Spec { scene, asr });
-    Draft { spec: CellSpec { video: video.spec.clone(), work }, model: None, added_by }
+fn stage1<'m>(video: &Video, spec: Stage1Spec, added_by: Option<&'m Combination>) -> Draft<'m> {
+    let spec = CellSpec { video: video.spec.clone(), work: Work::Stage1(spec) };
+    Draft { spec, model: None, added_by }
 }
 
 /// Every combination of a model's settings; the first axis varies slowest.
@@ -242,116 +230,10 @@ fn added_settings(model: &Model, entry: &Combination) -> CaptionSettings {
     settings
 }
 
-fn added_speech(axes: &AsrAxes, entry: &Combination) -> Option<AsrSpec> {
-    let named = &entry.asr;
-    Some(AsrSpec {
-        engine: named.engine.as_ref().or_else(|| axes.engine.first())?.value,
-        weights: named.weights.as_ref().or_else(|| axes.weights.first())?.value.clone(),
-        per: named.per.as_ref().or_else(|| axes.per.first())?.value,
-        concurrency: named.concurrency.as_ref().or_else(|| axes.concurrency.first())?.value,
-        num_beams: named.num_beams.as_ref().or_else(|| axes.num_beams.first())?.value,
-    })
-}
-
-/// `exclude`, and which of its entries had an effect.
-struct Excluded<'m> {
-    entries: Vec<(&'m Combination, bool)>,
-}
-
-impl<'m> Excluded<'m> {
-    fn new(entries: &'m [Combination]) -> Self {
-        Self { entries: entries.iter().map(|entry| (entry, false)).collect() }
-    }
-
-    /// Whether no entry leaves the cell out; every entry that does is marked.
-    fn keeps(&mut self, spec: &CellSpec) -> bool {
-        let mut keeps = true;
-        for (entry, used) in &mut self.entries {
-            if entry.matches(spec) {
-                *used = true;
-                keeps = false;
-            }
-        }
-        keeps
-    }
-
-    /// A warning for each entry that left nothing out.
-    fn idle(self) -> impl Iterator<Item = Problem> {
-        self.entries.into_iter().filter(|(_, used)| !used).map(|(entry, _)| {
-            Problem::warning("this entry of `exclude` matches no cell").at(entry.place).help(
-                "models and settings are values of captions, `asr.` keys of stage-1 cells, `scene.` keys of both",
-            )
-        })
-    }
-}
-
-/// A film and how its scenes are found.
-#[derive(PartialEq, Eq, Hash)]
-struct SceneKey {
-    video: reelbench_protocol::VideoId,
-    detector: reelbench_protocol::Detector,
-    threshold_bits: u64,
-    min_scene_len: u32,
-}
-
-impl SceneKey {
-    fn new(spec: &CellSpec, scene: SceneSpec) -> Self {
-        Self {
-            video: spec.video.id.clone(),
-            detector: scene.detector,
-            threshold_bits: scene.threshold.to_bits(),
-            min_scene_len: scene.min_scene_len,
-        }
-    }
-
-    /// The scenes that a stage-1 cell finds.
-    fn found_by(spec: &CellSpec) -> Option<Self> {
-        match &spec.work {
-            Work::Stage1(stage1) => stage1.scene.map(|scene| Self::new(spec, scene)),
-            Work::Caption(_) => None,
-        }
-    }
-
-    /// The scenes that a caption is about.
-    fn wanted_by(spec: &CellSpec) -> Option<Self> {
-        match &spec.work {
-            Work::Stage1(_) => None,
-            Work::Caption(caption) => caption.scene.map(|scene| Self::new(spec, scene)),
-        }
-    }
-}
-
-/// Gives cells their ids, merges equal ones and ties captions to the cells that find their scenes.
-fn link(drafts: Vec<Draft<'_>>) -> (Vec<PlannedCell>, Vec<SkippedCell>) {
-    let mut finders: HashMap<SceneKey, CellId> = HashMap::new();
-    let mut seen: HashSet<CellId> = HashSet::new();
-    let (mut cells, mut skipped) = (Vec::with_capacity(drafts.len()), Vec::new());
-    for Draft { spec, .. } in drafts {
-        let id = CellId::of(&spec);
-        if !seen.insert(id.clone()) {
-            continue;
-        }
-        if let Some(key) = SceneKey::found_by(&spec) {
-            finders.entry(key).or_insert_with(|| id.clone());
-        }
-        let wanted = SceneKey::wanted_by(&spec);
-        let scenes_from = wanted.as_ref().and_then(|key| finders.get(key)).cloned();
-        let orphan = wanted.is_some() && scenes_from.is_none();
-        let cell = PlannedCell { id, spec, scenes_from };
-        if orphan {
-            let reason = "every stage-1 cell that finds its scenes is excluded".to_owned();
-            skipped.push(SkippedCell { cell, reason });
-        } else {
-            cells.push(cell);
-        }
-    }
-    (cells, skipped)
-}
-
 impl Draft<'_> {
     /// Where the value of a setting of this caption stands: in the entry that added it, in the
     /// model's axis, or else where the model names its family.
-    pub(crate) fn place_of(&self, name: SettingName) -> Option<crate::problem::Place> {
+    pub(crate) fn place_of(&self, name: SettingName) -> Option<Place> {
         let Work::Caption(caption) = &self.spec.work else { return None };
         let model = self.model?;
         let value = name.of(&caption.settings);

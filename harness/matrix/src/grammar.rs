@@ -1,7 +1,8 @@
 //! The keys of matrix.yaml.
 
-use reelbench_protocol::{AsrEngine, AsrUnit, Detector, Dtype, Family, Quantization};
+use reelbench_protocol::{Dtype, Family};
 
+use crate::knob::{BaseStage, DURATION, Knob, NUM_BEAMS, QUANTIZATION, WEIGHTS, entry_keys, keys_of};
 use crate::run::{Metric, Order};
 use crate::shape::{Key, Keys, Shape};
 
@@ -14,168 +15,133 @@ pub(crate) const DEFAULT_NUM_CROPS: u32 = 4;
 
 const ID: Shape = Shape::pattern("^[A-Za-z0-9._-]{1,100}$");
 const NAME: Shape = Shape::pattern("^[a-z0-9-]{1,100}$");
-const WEIGHTS: Shape = Shape::TEXT;
-const DURATION: Shape = Shape::Text { pattern: None, such_as: Some("30m") };
 const PERCENTAGE: Shape = Shape::Text { pattern: Some(r"^\d+(\.\d+)?%$"), such_as: Some("5%") };
 
 const USE_CACHE: Shape = Shape::Flag;
-const QUANTIZATION: Shape = Shape::word::<Quantization>();
 const DTYPE: Shape = Shape::word::<Dtype>();
 const FRAMES_PER_SCENE: Shape = Shape::up_to(64);
 const FRAME_SIZE: Shape = Shape::Count { least: 0, most: 8192 };
-const NUM_BEAMS: Shape = Shape::up_to(64);
 const MAX_NEW_TOKENS: Shape = Shape::up_to(32_768);
 const MIN_NEW_TOKENS: Shape = Shape::Count { least: 0, most: 32_768 };
 const NUM_CROPS: Shape = Shape::up_to(64);
 const BATCH_SCENES: Shape = Shape::up_to(1024);
 
-const DETECTOR: Shape = Shape::word::<Detector>();
-const THRESHOLD: Shape = Shape::Number { least: 0.0, most: 1000.0 };
-const MIN_SCENE_LEN: Shape = Shape::up_to(1_000_000);
-const ENGINE: Shape =
-    Shape::Word { words: <AsrEngine as crate::words::Closed>::words, unavailable: &["azure", "openai"] };
-const PER: Shape = Shape::word::<AsrUnit>();
-const CONCURRENCY: Shape = Shape::up_to(1024);
-
 /// A matrix.
-pub(crate) const MATRIX: Keys = Keys {
-    known: &[
-        Key::required("version", Shape::Count { least: VERSION, most: VERSION }, "Version of this format."),
-        Key::required("name", NAME, "Name of the matrix: lower-case letters, digits and `-`."),
-        Key::required("videos", Shape::List { of: &Shape::Map(&VIDEO), least: 1 }, "The films."),
-        Key::optional("stage1", Shape::Map(&STAGE1), "Base stages; a stage that is left out is skipped."),
-        Key::optional("models", Shape::List { of: &Shape::Map(&MODEL), least: 1 }, "The captioners."),
-        Key::optional("settings", Shape::Map(&SETTINGS), "Settings of every model."),
-        Key::optional(
-            "exclude",
-            Shape::List { of: &Shape::Map(&COMBINATION), least: 0 },
-            "Leaves out every cell that has all the values of an entry.",
-        ),
-        Key::optional(
-            "include",
-            Shape::List { of: &Shape::Map(&COMBINATION), least: 0 },
-            "Adds cells after `exclude`. Left out, `video` and `model` mean every one, and any other key its first value.",
-        ),
-        Key::optional("run", Shape::Map(&RUN), "How the cells are run."),
-        Key::optional("gate", Shape::Map(&GATE), "How a difference is judged."),
-    ],
-    unavailable: &[],
-};
+pub(crate) const MATRIX: Keys = Keys::new(&[
+    Key::required("version", Shape::Count { least: VERSION, most: VERSION }, "Version of this format."),
+    Key::required("name", NAME, "Name of the matrix: lower-case letters, digits and `-`."),
+    Key::required("videos", Shape::List { of: &Shape::Map(&VIDEO), least: 1 }, "The films."),
+    Key::optional("stage1", Shape::Map(&STAGE1), "Base stages; a stage that is left out is skipped."),
+    Key::optional("models", Shape::List { of: &Shape::Map(&MODEL), least: 1 }, "The captioners."),
+    Key::optional("settings", Shape::Map(&SETTINGS), "Settings of every model."),
+    Key::optional(
+        "exclude",
+        Shape::List { of: &Shape::Map(&COMBINATION), least: 0 },
+        "Leaves out every cell that has all the values of an entry.",
+    ),
+    Key::optional(
+        "include",
+        Shape::List { of: &Shape::Map(&COMBINATION), least: 0 },
+        "Adds cells after `exclude`. Left out, `video` and `model` mean every one, and any other key its first value.",
+    ),
+    Key::optional("run", Shape::Map(&RUN), "How the cells are run."),
+    Key::optional("gate", Shape::Map(&GATE), "How a difference is judged."),
+]);
 
 /// An element of `videos`.
-pub(crate) const VIDEO: Keys = Keys {
-    known: &[
-        Key::optional("id", ID, "Name of the film; needed with `path`, the catalog's name otherwise."),
-        Key::optional("path", Shape::TEXT, "The file, relative to the matrix."),
-        Key::optional(
-            "sha256",
-            Shape::pattern("^[0-9A-Fa-f]{64}$"),
-            "Hash of the file; verified when present.",
-        ),
-        Key::optional(
-            "catalog",
-            Shape::TEXT,
-            "A film of datasets/catalog.yaml, in place of `path` and `sha256`.",
-        ),
-        Key::optional("reference", Shape::Map(&REFERENCE), "What is right; quality is scored where given."),
-    ],
-    unavailable: &[],
-};
+pub(crate) const VIDEO: Keys = Keys::new(&[
+    Key::optional("id", ID, "Name of the film; needed with `path`, the catalog's name otherwise."),
+    Key::optional("path", Shape::TEXT, "The file, relative to the matrix."),
+    Key::optional("sha256", Shape::pattern("^[0-9A-Fa-f]{64}$"), "Hash of the file; verified when present."),
+    Key::optional(
+        "catalog",
+        Shape::TEXT,
+        "A film of datasets/catalog.yaml, in place of `path` and `sha256`.",
+    ),
+    Key::optional("reference", Shape::Map(&REFERENCE), "What is right; quality is scored where given."),
+]);
 
 /// `reference` of a film.
-pub(crate) const REFERENCE: Keys = Keys {
-    known: &[
-        Key::optional("transcript", Shape::TEXT, "File with what is said, relative to the matrix."),
-        Key::optional("scenes", Shape::TEXT, "File with the scenes, relative to the matrix."),
-        Key::optional("captions", Shape::TEXT, "File with captions, relative to the matrix."),
-    ],
-    unavailable: &[],
-};
+pub(crate) const REFERENCE: Keys = Keys::new(&[
+    Key::optional("transcript", Shape::TEXT, "File with what is said, relative to the matrix."),
+    Key::optional("scenes", Shape::TEXT, "File with the scenes, relative to the matrix."),
+    Key::optional("captions", Shape::TEXT, "File with captions, relative to the matrix."),
+]);
 
 /// `stage1`.
-pub(crate) const STAGE1: Keys = Keys {
-    known: &[
-        Key::optional("scene", Shape::Map(&SCENE), "Scene detection."),
-        Key::optional("asr", Shape::Map(&ASR), "Speech."),
-    ],
-    unavailable: &["ast", "yolo"],
-};
+pub(crate) const STAGE1: Keys = Keys::new(&[
+    Key::optional("scene", Shape::Map(&SCENE), "Scene detection."),
+    Key::optional("asr", Shape::Map(&ASR), "Speech."),
+    Key::optional("ast", Shape::Map(&AST), "Sounds."),
+    Key::optional("yolo", Shape::Map(&YOLO), "Objects."),
+    Knob::Parallel.key(),
+]);
 
 /// `stage1.scene`.
-pub(crate) const SCENE: Keys = Keys {
-    known: &[
-        Key::optional("detector", Shape::Axis(&DETECTOR), "Detector; default content."),
-        Key::optional("threshold", Shape::Axis(&THRESHOLD), "Default 27 for content, 3 for adaptive."),
-        Key::optional("min_scene_len", Shape::Axis(&MIN_SCENE_LEN), "Shortest scene in frames; default 15."),
-    ],
-    unavailable: &[],
-};
+pub(crate) const SCENE: Keys = Keys::new(&keys_of::<3>(BaseStage::Scene));
 
 /// `stage1.asr`.
 pub(crate) const ASR: Keys = Keys {
-    known: &[
-        Key::optional("engine", Shape::Axis(&ENGINE), "Who transcribes; default whisper."),
-        Key::required("weights", Shape::Axis(&WEIGHTS), "The model: path, hf:owner/name or dummy:preset."),
-        Key::optional("per", Shape::Axis(&PER), "What one request covers; default file."),
-        Key::optional("concurrency", Shape::Axis(&CONCURRENCY), "Requests at once; default 1."),
-        Key::optional("num_beams", Shape::Axis(&NUM_BEAMS), "Beams, 1 is greedy; default 1."),
+    known: &keys_of::<12>(BaseStage::Asr),
+    elsewhere: &[
+        ("api_key", KEYS_STAND_ELSEWHERE),
+        ("api-key", KEYS_STAND_ELSEWHERE),
+        ("key", KEYS_STAND_ELSEWHERE),
     ],
-    unavailable: &[],
 };
+/// Where keys of services are taken from.
+pub(crate) const KEYS_STAND_ELSEWHERE: &str =
+    "keys come from the environment: AZURE_OPENAI_API_KEY / OPENAI_API_KEY";
+
+/// `stage1.ast`.
+pub(crate) const AST: Keys = Keys::new(&keys_of::<4>(BaseStage::Ast));
+
+/// `stage1.yolo`.
+pub(crate) const YOLO: Keys = Keys::new(&keys_of::<3>(BaseStage::Yolo));
 
 /// An element of `models`.
-pub(crate) const MODEL: Keys = Keys {
-    known: &[
-        Key::required("id", ID, "Name of the model."),
-        Key::required("family", Shape::word::<Family>(), "Architecture."),
-        Key::required(
-            "weights",
-            WEIGHTS,
-            "The model: path, hf:owner/name[@revision] or dummy:preset[?seed=N].",
-        ),
-        Key::optional("question", Shape::TEXT, "What is asked about every scene."),
-        Key::optional(
-            "prompt",
-            Shape::TEXT,
-            "The whole prompt with its image markers, in place of the family's.",
-        ),
-        Key::optional("settings", Shape::Map(&SETTINGS), "Axes that replace those of all models."),
-    ],
-    unavailable: &[],
-};
+pub(crate) const MODEL: Keys = Keys::new(&[
+    Key::required("id", ID, "Name of the model."),
+    Key::required("family", Shape::word::<Family>(), "Architecture."),
+    Key::required("weights", WEIGHTS, "The model: path, hf:owner/name[@revision] or dummy:preset[?seed=N]."),
+    Key::optional(
+        "question",
+        Shape::TEXT,
+        "What is asked about every scene; may tell of it with {transcript}, {sounds} and {objects}.",
+    ),
+    Key::optional(
+        "prompt",
+        Shape::TEXT,
+        "The whole prompt with its image markers, in place of the family's.",
+    ),
+    Key::optional("settings", Shape::Map(&SETTINGS), "Axes that replace those of all models."),
+]);
 
 /// `settings`, of all models and of one.
-pub(crate) const SETTINGS: Keys = Keys {
-    known: &[
-        Key::optional(
-            "use_cache",
-            Shape::Axis(&USE_CACHE),
-            "Keep keys and values of past tokens; default true.",
-        ),
-        Key::optional("quantization", Shape::Axis(&QUANTIZATION), "Storage of the weights; default none."),
-        Key::optional("dtype", Shape::Axis(&DTYPE), "Type of the computation; default auto."),
-        Key::optional(
-            "frames_per_scene",
-            Shape::Axis(&FRAMES_PER_SCENE),
-            "1 middle; 2 start and middle; n evenly spaced; default 2.",
-        ),
-        Key::optional(
-            "frame_size",
-            Shape::Axis(&FRAME_SIZE),
-            "Shorter side of a frame in pixels, 0 as decoded; default 336.",
-        ),
-        Key::optional("num_beams", Shape::Axis(&NUM_BEAMS), "Beams, 1 is greedy; default 1."),
-        Key::optional("max_new_tokens", Shape::Axis(&MAX_NEW_TOKENS), "New tokens at most; default 256."),
-        Key::optional("min_new_tokens", Shape::Axis(&MIN_NEW_TOKENS), "New tokens at least; default 0."),
-        Key::optional("num_crops", Shape::Axis(&NUM_CROPS), "Crops of a frame, phi3-v only; default 4."),
-        Key::optional("batch_scenes", Shape::Axis(&BATCH_SCENES), "Scenes captioned together; default 1."),
-    ],
-    unavailable: &[],
-};
+pub(crate) const SETTINGS: Keys = Keys::new(&[
+    Key::optional("use_cache", Shape::Axis(&USE_CACHE), "Keep keys and values of past tokens; default true."),
+    Key::optional("quantization", Shape::Axis(&QUANTIZATION), "Storage of the weights; default none."),
+    Key::optional("dtype", Shape::Axis(&DTYPE), "Type of the computation; default auto."),
+    Key::optional(
+        "frames_per_scene",
+        Shape::Axis(&FRAMES_PER_SCENE),
+        "1 middle; 2 start and middle; n evenly spaced; default 2.",
+    ),
+    Key::optional(
+        "frame_size",
+        Shape::Axis(&FRAME_SIZE),
+        "Shorter side of a frame in pixels, 0 as decoded; default 336.",
+    ),
+    Key::optional("num_beams", Shape::Axis(&NUM_BEAMS), "Beams, 1 is greedy; default 1."),
+    Key::optional("max_new_tokens", Shape::Axis(&MAX_NEW_TOKENS), "New tokens at most; default 256."),
+    Key::optional("min_new_tokens", Shape::Axis(&MIN_NEW_TOKENS), "New tokens at least; default 0."),
+    Key::optional("num_crops", Shape::Axis(&NUM_CROPS), "Crops of a frame, phi3-v only; default 4."),
+    Key::optional("batch_scenes", Shape::Axis(&BATCH_SCENES), "Scenes captioned together; default 1."),
+]);
 
 /// An element of `exclude` or `include`.
 pub(crate) const COMBINATION: Keys = Keys {
-    known: &[
+    known: &entry_keys::<{ 12 + Knob::ALL.len() }>(&[
         Key::optional("video", ID, "Id of a film."),
         Key::optional("model", ID, "Id of a model."),
         Key::optional("use_cache", USE_CACHE, "As in `settings`."),
@@ -188,50 +154,32 @@ pub(crate) const COMBINATION: Keys = Keys {
         Key::optional("min_new_tokens", MIN_NEW_TOKENS, "As in `settings`."),
         Key::optional("num_crops", NUM_CROPS, "As in `settings`."),
         Key::optional("batch_scenes", BATCH_SCENES, "As in `settings`."),
-        Key::optional("scene.detector", DETECTOR, "As in `stage1.scene`."),
-        Key::optional("scene.threshold", THRESHOLD, "As in `stage1.scene`."),
-        Key::optional("scene.min_scene_len", MIN_SCENE_LEN, "As in `stage1.scene`."),
-        Key::optional("asr.engine", ENGINE, "As in `stage1.asr`."),
-        Key::optional("asr.weights", WEIGHTS, "As in `stage1.asr`."),
-        Key::optional("asr.per", PER, "As in `stage1.asr`."),
-        Key::optional("asr.concurrency", CONCURRENCY, "As in `stage1.asr`."),
-        Key::optional("asr.num_beams", NUM_BEAMS, "As in `stage1.asr`."),
-    ],
-    unavailable: &[],
+    ]),
+    elsewhere: &[("asr.api_key", KEYS_STAND_ELSEWHERE)],
 };
 
 /// `run`.
-pub(crate) const RUN: Keys = Keys {
-    known: &[
-        Key::optional("repeats", Shape::up_to(100_000), "Measured repeats of each cell; default 3."),
-        Key::optional("warmup", Shape::Count { least: 0, most: 100_000 }, "Repeats before them; default 1."),
-        Key::optional("timeout", DURATION, "Longest time of one repeat, such as 90s or 30m; default 30m."),
-        Key::optional(
-            "device",
-            Shape::pattern("^(auto|cpu|cuda(:[0-9]+)?)$"),
-            "auto, cpu or cuda:N; default auto.",
-        ),
-        Key::optional("seed", Shape::Count { least: 0, most: u64::MAX }, "Seed of the order; default 0."),
-        Key::optional("order", Shape::word::<Order>(), "Order of the repeats; default interleaved."),
-        Key::optional(
-            "max_scenes",
-            Shape::OrNull(&Shape::up_to(1_000_000)),
-            "Caption only the first scenes; default all.",
-        ),
-    ],
-    unavailable: &[],
-};
+pub(crate) const RUN: Keys = Keys::new(&[
+    Key::optional("repeats", Shape::up_to(100_000), "Measured repeats of each cell; default 3."),
+    Key::optional("warmup", Shape::Count { least: 0, most: 100_000 }, "Repeats before them; default 1."),
+    Key::optional("timeout", DURATION, "Longest time of one repeat, such as 90s or 30m; default 30m."),
+    Key::optional(
+        "device",
+        Shape::pattern("^(auto|cpu|cuda(:[0-9]+)?)$"),
+        "auto, cpu or cuda:N; default auto.",
+    ),
+    Key::optional("seed", Shape::Count { least: 0, most: u64::MAX }, "Seed of the order; default 0."),
+    Key::optional("order", Shape::word::<Order>(), "Order of the repeats; default interleaved."),
+    Key::optional(
+        "max_scenes",
+        Shape::OrNull(&Shape::up_to(1_000_000)),
+        "Caption only the first scenes; default all.",
+    ),
+]);
 
 /// `gate`.
-pub(crate) const GATE: Keys = Keys {
-    known: &[
-        Key::optional("metric", Shape::word::<Metric>(), "What is compared; default rtf."),
-        Key::optional("max_regression", PERCENTAGE, "Allowed regression, such as 5%; default 5%."),
-        Key::optional(
-            "confidence",
-            Shape::Number { least: 0.5, most: 0.9999 },
-            "Of the interval; default 0.95.",
-        ),
-    ],
-    unavailable: &[],
-};
+pub(crate) const GATE: Keys = Keys::new(&[
+    Key::optional("metric", Shape::word::<Metric>(), "What is compared; default rtf."),
+    Key::optional("max_regression", PERCENTAGE, "Allowed regression, such as 5%; default 5%."),
+    Key::optional("confidence", Shape::Number { least: 0.5, most: 0.9999 }, "Of the interval; default 0.95."),
+]);

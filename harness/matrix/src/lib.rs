@@ -5,16 +5,21 @@
 //! [`load_spec`] says which of them can share a process. Everything that is wrong with a matrix is
 //! reported at once, each with its line ([`MatrixError`]).
 
+mod axes;
 mod check;
 mod combination;
+mod exclude;
 mod expand;
 mod films;
 mod folders;
 mod grammar;
+mod knob;
 mod layout;
+mod link;
 mod load;
 mod matrix;
 mod node;
+mod point;
 mod problem;
 mod read;
 mod run;
@@ -24,6 +29,7 @@ mod select;
 mod setting;
 mod shape;
 mod support;
+mod value;
 mod weights;
 mod words;
 

@@ -1,13 +1,14 @@
 //! A validated matrix.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use reelbench_catalog::Sha256;
-use reelbench_protocol::{
-    AsrEngine, AsrSpec, AsrUnit, Detector, Family, ModelId, SceneSpec, VideoId, VideoSpec, Weights,
-};
+use reelbench_protocol::{Family, ModelId, VideoId, VideoSpec, Weights};
 
+use crate::axes::{Pick, Stage1Axes};
 use crate::combination::Combination;
+use crate::knob::{BaseStage, Knob};
 use crate::problem::{Located, Place, Problem};
 use crate::run::{Gate, Run, RunOverrides};
 use crate::setting::{Setting, SettingName};
@@ -22,8 +23,7 @@ pub struct Matrix {
     pub(crate) text: String,
     pub(crate) name: String,
     pub(crate) videos: Vec<Video>,
-    pub(crate) scene: Option<SceneAxes>,
-    pub(crate) asr: Option<AsrAxes>,
+    pub(crate) stage1: Stage1Axes,
     pub(crate) models: Vec<Model>,
     pub(crate) exclude: Vec<Combination>,
     pub(crate) include: Vec<Combination>,
@@ -57,29 +57,6 @@ pub struct Reference {
     pub captions: Option<PathBuf>,
 }
 
-/// Axes of scene detection.
-#[derive(Debug, Clone)]
-pub(crate) struct SceneAxes {
-    /// Where the stage is asked for.
-    pub(crate) place: Place,
-    pub(crate) detector: Axis<Detector>,
-    /// Absent where each detector's own default holds.
-    pub(crate) threshold: Option<Axis<f64>>,
-    pub(crate) min_scene_len: Axis<u32>,
-}
-
-/// Axes of speech recognition.
-#[derive(Debug, Clone)]
-pub(crate) struct AsrAxes {
-    /// Where the stage is asked for.
-    pub(crate) place: Place,
-    pub(crate) engine: Axis<AsrEngine>,
-    pub(crate) weights: Axis<Weights>,
-    pub(crate) per: Axis<AsrUnit>,
-    pub(crate) concurrency: Axis<u32>,
-    pub(crate) num_beams: Axis<u32>,
-}
-
 /// A captioner with its axes, those of all models filled in.
 #[derive(Debug, Clone)]
 pub(crate) struct Model {
@@ -87,6 +64,8 @@ pub(crate) struct Model {
     pub(crate) family: Located<Family>,
     pub(crate) weights: Located<Weights>,
     pub(crate) question: String,
+    /// The stages that the question tells of.
+    pub(crate) told: BTreeSet<BaseStage>,
     pub(crate) prompt: Option<String>,
     /// One for each setting that the family has, in the order of [`SettingName::ALL`].
     pub(crate) axes: Vec<Axis<Setting>>,
@@ -140,84 +119,31 @@ impl Matrix {
     }
 }
 
-impl SceneAxes {
-    /// The scene detection of one value of each axis.
-    pub(crate) fn spec(detector: Detector, threshold: Option<f64>, min_scene_len: u32) -> SceneSpec {
-        let threshold = threshold.unwrap_or(match detector {
-            Detector::Content => 27.0,
-            Detector::Adaptive => 3.0,
-        });
-        SceneSpec { detector, threshold, min_scene_len }
-    }
-
-    /// How many combinations there are.
-    pub(crate) fn count(&self) -> u128 {
-        count([self.detector.len(), self.threshold.as_ref().map_or(1, Vec::len), self.min_scene_len.len()])
-    }
-
-    /// Every combination, the detector varying slowest.
-    pub(crate) fn combinations(&self) -> Vec<SceneSpec> {
-        let thresholds: Vec<Option<f64>> = match &self.threshold {
-            None => vec![None],
-            Some(axis) => axis.iter().map(|threshold| Some(threshold.value)).collect(),
-        };
-        let mut specs = Vec::new();
-        for detector in &self.detector {
-            for threshold in &thresholds {
-                for min_scene_len in &self.min_scene_len {
-                    specs.push(Self::spec(detector.value, *threshold, min_scene_len.value));
-                }
-            }
-        }
-        specs
-    }
-}
-
-impl AsrAxes {
-    /// How many combinations there are.
-    pub(crate) fn count(&self) -> u128 {
-        count([
-            self.engine.len(),
-            self.weights.len(),
-            self.per.len(),
-            self.concurrency.len(),
-            self.num_beams.len(),
-        ])
-    }
-
-    /// Every combination, the engine varying slowest.
-    pub(crate) fn combinations(&self) -> Vec<AsrSpec> {
-        let mut specs = Vec::new();
-        for engine in &self.engine {
-            for weights in &self.weights {
-                for per in &self.per {
-                    for concurrency in &self.concurrency {
-                        for num_beams in &self.num_beams {
-                            specs.push(AsrSpec {
-                                engine: engine.value,
-                                weights: weights.value.clone(),
-                                per: per.value,
-                                concurrency: concurrency.value,
-                                num_beams: num_beams.value,
-                            });
-                        }
-                    }
-                }
-            }
-        }
-        specs
-    }
-}
-
-/// The product of lengths of axes, or the most that can be told.
-fn count(lengths: impl IntoIterator<Item = usize>) -> u128 {
-    lengths.into_iter().fold(1, |product, length| product.saturating_mul(length as u128))
-}
-
 impl Model {
     /// How many combinations of settings there are.
     pub(crate) fn count(&self) -> u128 {
-        count(self.axes.iter().map(Vec::len))
+        self.axes.iter().fold(1, |product, axis| product.saturating_mul(axis.len() as u128))
+    }
+
+    /// Which values of a knob its captions are made for: every one that decides their scenes or what the question
+    /// tells, and the first where it only decides how fast that was found.
+    pub(crate) fn pick(&self, knob: Knob) -> Pick {
+        match knob.stage() {
+            Some(BaseStage::Scene) => Pick::Every,
+            Some(stage) if self.told.contains(&stage) => {
+                if knob.changes_output() {
+                    Pick::Every
+                } else {
+                    Pick::First
+                }
+            }
+            _ => Pick::Nothing,
+        }
+    }
+
+    /// Whether a knob's value is one of its captions'.
+    pub(crate) fn has(&self, knob: Knob) -> bool {
+        self.pick(knob) == Pick::Every
     }
 
     /// The model's axis of a setting; none for crops of a family without any.

@@ -45,7 +45,10 @@ fn of_shape(shape: &Shape) -> Map<String, Value> {
         Shape::Text { pattern: Some(pattern), .. } => {
             object([("type", json!("string")), ("pattern", json!(pattern))])
         }
-        Shape::Word { words, .. } => object([("enum", json!(words()))]),
+        Shape::Word { words, aliases, .. } => {
+            let aliases = aliases.iter().map(|(alias, _)| *alias);
+            object([("enum", json!(words().into_iter().chain(aliases).collect::<Vec<_>>()))])
+        }
         Shape::OrNull(shape) => object([("anyOf", json!([{"type": "null"}, of_shape(shape)]))]),
         Shape::Axis(shape) => {
             let value = of_shape(shape);

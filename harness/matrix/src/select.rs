@@ -5,11 +5,9 @@ use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
 
-use reelbench_protocol::{
-    AsrEngine, AsrSpec, AsrUnit, CellId, CellKind, CellSpec, Detector, Dtype, Family, PlannedCell,
-    Quantization, SceneSpec, Work,
-};
+use reelbench_protocol::{CellId, CellKind, Dtype, Family, PlannedCell, Quantization, Work};
 
+use crate::knob::Knob;
 use crate::setting::SettingName;
 use crate::words::{Closed, offer};
 
@@ -65,14 +63,7 @@ enum SelectKey {
     Family,
     Weights,
     Setting(SettingName),
-    SceneDetector,
-    SceneThreshold,
-    SceneMinSceneLen,
-    AsrEngine,
-    AsrWeights,
-    AsrPer,
-    AsrConcurrency,
-    AsrNumBeams,
+    Knob(Knob),
 }
 
 impl Selection {
@@ -82,12 +73,13 @@ impl Selection {
     }
 }
 
-/// The cells meant, in their order, with the stage-1 cells whose scenes they caption.
+/// The cells meant, in their order, with the stage-1 cells whose scenes they caption and of whose
+/// findings they tell.
 pub fn with_dependencies(cells: &[PlannedCell], selection: &Selection) -> Vec<PlannedCell> {
     let meant: Vec<bool> = cells.iter().map(|cell| selection.matches(cell)).collect();
     let pairs = || cells.iter().zip(&meant);
     let needed: HashSet<&CellId> =
-        pairs().filter(|(_, meant)| **meant).filter_map(|(cell, _)| cell.scenes_from.as_ref()).collect();
+        pairs().filter(|(_, meant)| **meant).filter_map(|(cell, _)| cell.stage1_from.as_ref()).collect();
     pairs()
         .filter(|(cell, meant)| **meant || needed.contains(&cell.id))
         .map(|(cell, _)| cell.clone())
@@ -126,6 +118,7 @@ impl FromStr for Term {
             let names: Vec<&str> = SelectKey::all().map(SelectKey::as_str).collect();
             SelectionError::UnknownKey { key: name.to_owned(), help: offer(name, "valid keys", &names) }
         })?;
+        let pattern = key.alias(pattern).unwrap_or(pattern);
         if let Some(words) = key.words()
             && !words.iter().any(|word| glob(pattern, word))
         {
@@ -143,17 +136,8 @@ impl FromStr for Term {
 impl SelectKey {
     fn all() -> impl Iterator<Item = Self> {
         let before = [Self::Id, Self::Kind, Self::Video, Self::Model, Self::Family, Self::Weights];
-        let after = [
-            Self::SceneDetector,
-            Self::SceneThreshold,
-            Self::SceneMinSceneLen,
-            Self::AsrEngine,
-            Self::AsrWeights,
-            Self::AsrPer,
-            Self::AsrConcurrency,
-            Self::AsrNumBeams,
-        ];
-        before.into_iter().chain(SettingName::ALL.map(Self::Setting)).chain(after)
+        let knobs = Knob::ALL.iter().copied().map(Self::Knob);
+        before.into_iter().chain(SettingName::ALL.map(Self::Setting)).chain(knobs)
     }
 
     fn as_str(self) -> &'static str {
@@ -165,14 +149,15 @@ impl SelectKey {
             Self::Family => "family",
             Self::Weights => "weights",
             Self::Setting(name) => name.as_str(),
-            Self::SceneDetector => "scene.detector",
-            Self::SceneThreshold => "scene.threshold",
-            Self::SceneMinSceneLen => "scene.min_scene_len",
-            Self::AsrEngine => "asr.engine",
-            Self::AsrWeights => "asr.weights",
-            Self::AsrPer => "asr.per",
-            Self::AsrConcurrency => "asr.concurrency",
-            Self::AsrNumBeams => "asr.num_beams",
+            Self::Knob(knob) => knob.name(),
+        }
+    }
+
+    /// The word that an alias stands for.
+    fn alias(self, text: &str) -> Option<&'static str> {
+        match self {
+            Self::Knob(knob) => knob.shape().word_of(text),
+            _ => None,
         }
     }
 
@@ -184,9 +169,7 @@ impl SelectKey {
             Self::Setting(SettingName::UseCache) => vec!["true", "false"],
             Self::Setting(SettingName::Quantization) => Quantization::words(),
             Self::Setting(SettingName::Dtype) => Dtype::words(),
-            Self::SceneDetector => Detector::words(),
-            Self::AsrEngine => AsrEngine::words(),
-            Self::AsrPer => AsrUnit::words(),
+            Self::Knob(knob) => return knob.shape().every_text(),
             _ => return None,
         })
     }
@@ -205,29 +188,8 @@ impl SelectKey {
             Self::Family => caption?.family.as_str().into(),
             Self::Weights => caption?.weights.to_string().into(),
             Self::Setting(name) => name.of(&caption?.settings)?.to_string().into(),
-            Self::SceneDetector => scene(&cell.spec)?.detector.as_str().into(),
-            Self::SceneThreshold => scene(&cell.spec)?.threshold.to_string().into(),
-            Self::SceneMinSceneLen => scene(&cell.spec)?.min_scene_len.to_string().into(),
-            Self::AsrEngine => asr(&cell.spec)?.engine.as_str().into(),
-            Self::AsrWeights => asr(&cell.spec)?.weights.to_string().into(),
-            Self::AsrPer => asr(&cell.spec)?.per.as_str().into(),
-            Self::AsrConcurrency => asr(&cell.spec)?.concurrency.to_string().into(),
-            Self::AsrNumBeams => asr(&cell.spec)?.num_beams.to_string().into(),
+            Self::Knob(knob) => knob.of(&cell.spec)?.to_string().into(),
         })
-    }
-}
-
-fn scene(spec: &CellSpec) -> Option<&SceneSpec> {
-    match &spec.work {
-        Work::Stage1(stage1) => stage1.scene.as_ref(),
-        Work::Caption(caption) => caption.scene.as_ref(),
-    }
-}
-
-fn asr(spec: &CellSpec) -> Option<&AsrSpec> {
-    match &spec.work {
-        Work::Stage1(stage1) => stage1.asr.as_ref(),
-        Work::Caption(_) => None,
     }
 }
 

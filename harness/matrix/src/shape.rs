@@ -13,8 +13,13 @@ pub(crate) enum Shape {
     Number { least: f64, most: f64 },
     /// A text; the pattern is for the schema, the type that the text is parsed into decides.
     Text { pattern: Option<&'static str>, such_as: Option<&'static str> },
-    /// A word of a closed list.
-    Word { words: fn() -> Vec<&'static str>, unavailable: &'static [&'static str] },
+    /// A word of a closed list. An alias is another word for one of them.
+    Word {
+        words: fn() -> Vec<&'static str>,
+        aliases: &'static [(&'static str, &'static str)],
+        /// Words with a meaning that this version does not give them.
+        unavailable: &'static [&'static str],
+    },
     /// Null or the other.
     OrNull(&'static Self),
     /// One value, or a list of different ones: an axis of the matrix.
@@ -29,12 +34,12 @@ pub(crate) enum Shape {
 #[derive(Debug)]
 pub(crate) struct Keys {
     pub(crate) known: &'static [Key],
-    /// Keys with a meaning that this version does not give them.
-    pub(crate) unavailable: &'static [&'static str],
+    /// Keys that one may look for here, and what to do instead.
+    pub(crate) elsewhere: &'static [(&'static str, &'static str)],
 }
 
 /// A key of a map.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Key {
     pub(crate) name: &'static str,
     /// For the schema: meaning, unit, default.
@@ -61,6 +66,11 @@ impl Key {
 }
 
 impl Keys {
+    /// Keys that nobody looks for elsewhere.
+    pub(crate) const fn new(known: &'static [Key]) -> Self {
+        Self { known, elsewhere: &[] }
+    }
+
     pub(crate) fn get(&self, name: &str) -> Option<&Key> {
         self.known.iter().find(|key| key.name == name)
     }
@@ -86,7 +96,23 @@ impl Shape {
 
     /// A word of a type.
     pub(crate) const fn word<T: Closed>() -> Self {
-        Self::Word { words: T::words, unavailable: &[] }
+        Self::Word { words: T::words, aliases: &[], unavailable: &[] }
+    }
+
+    /// The word that `text` is, or stands for.
+    pub(crate) fn word_of(&self, text: &str) -> Option<&'static str> {
+        let Self::Word { words, aliases, .. } = self else { return None };
+        let alias = aliases.iter().find(|(alias, _)| *alias == text);
+        alias.map(|(_, word)| *word).or_else(|| words().into_iter().find(|word| *word == text))
+    }
+
+    /// Every text that one of its values can be, where they are few.
+    pub(crate) fn every_text(&self) -> Option<Vec<&'static str>> {
+        match self {
+            Self::Flag => Some(vec!["true", "false"]),
+            Self::Word { words, .. } => Some(words()),
+            _ => None,
+        }
     }
 
     /// What is expected, to follow "must be".

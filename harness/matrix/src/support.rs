@@ -3,15 +3,17 @@
 use std::collections::HashSet;
 
 use reelbench_protocol::{
-    AsrSpec, AsrSupport, Capabilities, CaptionSpec, CaptionerSupport, Device, SceneSpec, SceneSupport,
-    Weights, Work,
+    AsrSupport, AstSupport, Capabilities, CaptionSpec, CaptionerSupport, Device, SceneSupport, Stage1Spec,
+    Weights, Work, YoloSupport,
 };
 
 use crate::expand::Draft;
-use crate::matrix::{AsrAxes, Axis, Matrix, SceneAxes};
-use crate::problem::{Located, Place, Problem};
+use crate::knob::{BaseStage, Knob};
+use crate::matrix::Matrix;
+use crate::problem::{Place, Problem};
 use crate::setting::SettingName;
-use crate::words::offer;
+use crate::value::Value;
+use crate::words::{Closed, offer};
 
 /// Everything that the cells ask for and the runner does not offer, and settings that contradict
 /// each other; each once.
@@ -21,12 +23,7 @@ pub(crate) fn problems(matrix: &Matrix, drafts: &[Draft<'_>], capabilities: &Cap
     for draft in drafts {
         match &draft.spec.work {
             Work::Stage1(stage1) => {
-                if let (Some(axes), Some(spec)) = (&matrix.scene, &stage1.scene) {
-                    check_scene(axes, draft, spec, capabilities.scene.as_ref(), &mut problems);
-                }
-                if let (Some(axes), Some(spec)) = (&matrix.asr, &stage1.asr) {
-                    check_asr(axes, draft, spec, capabilities.asr.as_ref(), &mut problems);
-                }
+                Stage1Check { matrix, draft, problems: &mut problems }.check(stage1, capabilities);
             }
             Work::Caption(caption) => check_caption(draft, caption, capabilities, &mut problems),
         }
@@ -62,46 +59,106 @@ fn check_device(matrix: &Matrix, capabilities: &Capabilities, problems: &mut Pro
     }
 }
 
-fn check_scene(
-    axes: &SceneAxes,
-    draft: &Draft<'_>,
-    spec: &SceneSpec,
-    support: Option<&SceneSupport>,
-    problems: &mut Problems,
-) {
-    let Some(support) = support else {
-        problems.add(Problem::error("the runner does not offer scene detection").at(axes.place));
-        return;
-    };
-    let named = draft.added_by.and_then(|entry| entry.scene.detector.as_ref());
-    let at = place(named, &axes.detector, &spec.detector).or(Some(axes.place));
-    one_of("detector", &spec.detector, &support.detectors, at, problems);
+/// Holds one stage-1 cell against what a runner offers.
+struct Stage1Check<'c> {
+    matrix: &'c Matrix,
+    draft: &'c Draft<'c>,
+    problems: &'c mut Problems,
 }
 
-fn check_asr(
-    axes: &AsrAxes,
-    draft: &Draft<'_>,
-    spec: &AsrSpec,
-    support: Option<&AsrSupport>,
-    problems: &mut Problems,
-) {
-    let Some(support) = support else {
-        problems.add(Problem::error("the runner does not offer speech recognition").at(axes.place));
-        return;
-    };
-    let named = draft.added_by.map(|entry| &entry.asr);
-    let stage = Some(axes.place);
-    let at = place(named.and_then(|asr| asr.engine.as_ref()), &axes.engine, &spec.engine).or(stage);
-    one_of("engine", &spec.engine, &support.engines, at, problems);
-    let at = place(named.and_then(|asr| asr.per.as_ref()), &axes.per, &spec.per).or(stage);
-    one_of("per", &spec.per, &support.per, at, problems);
-    let at =
-        place(named.and_then(|asr| asr.concurrency.as_ref()), &axes.concurrency, &spec.concurrency).or(stage);
-    at_most("concurrency", spec.concurrency, support.max_concurrency, at, problems);
-    let at = place(named.and_then(|asr| asr.num_beams.as_ref()), &axes.num_beams, &spec.num_beams).or(stage);
-    at_most("num_beams", spec.num_beams, support.max_num_beams, at, problems);
-    let at = place(named.and_then(|asr| asr.weights.as_ref()), &axes.weights, &spec.weights).or(stage);
-    check_preset(&spec.weights, "speech recognition", &support.presets, at, problems);
+impl Stage1Check<'_> {
+    fn check(&mut self, stage1: &Stage1Spec, offered: &Capabilities) {
+        match (&stage1.scene, &offered.scene) {
+            (Some(_), Some(support)) => self.scene(support),
+            (Some(_), None) => self.no_stage(BaseStage::Scene, "scene detection"),
+            (None, _) => {}
+        }
+        match (&stage1.asr, &offered.asr) {
+            (Some(_), Some(support)) => self.asr(support),
+            (Some(_), None) => self.no_stage(BaseStage::Asr, "speech recognition"),
+            (None, _) => {}
+        }
+        match (&stage1.ast, &offered.ast) {
+            (Some(_), Some(support)) => self.ast(support),
+            (Some(_), None) => self.no_stage(BaseStage::Ast, "naming of sounds"),
+            (None, _) => {}
+        }
+        match (&stage1.yolo, &offered.yolo) {
+            (Some(_), Some(support)) => self.yolo(support),
+            (Some(_), None) => self.no_stage(BaseStage::Yolo, "detection of objects"),
+            (None, _) => {}
+        }
+        if stage1.parallel && !offered.parallel {
+            self.refuse(Knob::Parallel, &Value::Flag(true), "offered: false");
+        }
+    }
+
+    fn scene(&mut self, support: &SceneSupport) {
+        self.one_of(Knob::SceneDetector, &support.detectors);
+    }
+
+    fn asr(&mut self, support: &AsrSupport) {
+        self.one_of(Knob::AsrEngine, &support.engines);
+        self.one_of(Knob::AsrQuantization, &support.quantization);
+        self.at_most(Knob::AsrNumBeams, support.max_num_beams);
+        self.one_of(Knob::AsrPer, &support.per);
+        self.at_most(Knob::AsrConcurrency, support.max_concurrency);
+        self.preset(Knob::AsrWeights, "speech recognition", &support.presets);
+    }
+
+    fn ast(&mut self, support: &AstSupport) {
+        self.one_of(Knob::AstQuantization, &support.quantization);
+        self.one_of(Knob::AstPer, &support.per);
+        self.at_most(Knob::AstBatch, support.max_batch);
+        self.preset(Knob::AstWeights, "naming of sounds", &support.presets);
+    }
+
+    fn yolo(&mut self, support: &YoloSupport) {
+        self.one_of(Knob::YoloTracker, &support.trackers);
+        self.preset(Knob::YoloWeights, "detection of objects", &support.presets);
+    }
+
+    fn no_stage(&mut self, stage: BaseStage, what: &str) {
+        let place = self.matrix.stage1.stages.get(&stage).copied();
+        self.problems.add(Problem::error(format!("the runner does not offer {what}")).at(place));
+    }
+
+    /// A word that must be in a list. A knob that the cell has no value of asks for nothing.
+    fn one_of<T: Closed>(&mut self, knob: Knob, offered: &[T]) {
+        let Some(value) = knob.of(&self.draft.spec) else { return };
+        let offered: Vec<&str> = offered.iter().map(|offered| offered.word()).collect();
+        if !offered.iter().any(|word| value == Value::Word(word)) {
+            let list = if offered.is_empty() { "nothing".to_owned() } else { offered.join(", ") };
+            self.refuse(knob, &value, &format!("offered: {list}"));
+        }
+    }
+
+    fn at_most(&mut self, knob: Knob, most: u32) {
+        if let Some(Value::Count(count)) = knob.of(&self.draft.spec)
+            && count > most
+        {
+            self.refuse(knob, &Value::Count(count), &format!("offered: at most {most}"));
+        }
+    }
+
+    fn preset(&mut self, knob: Knob, what: &str, presets: &[String]) {
+        if let Some(value) = knob.of(&self.draft.spec)
+            && let Value::Weights(weights) = &value
+        {
+            check_preset(weights, what, presets, self.place(knob, &value), self.problems);
+        }
+    }
+
+    fn refuse(&mut self, knob: Knob, value: &Value, help: &str) {
+        let problem = Problem::error(format!("the runner does not offer `{}: {value}`", knob.key().name));
+        self.problems.add(problem.at(self.place(knob, value)).help(help));
+    }
+
+    /// Where a value stands: in the entry that named it, else in its axis, else where its stage is asked for.
+    fn place(&self, knob: Knob, value: &Value) -> Option<Place> {
+        let named = self.draft.added_by.and_then(|entry| entry.knob(knob)?.place);
+        named.or_else(|| self.matrix.stage1.place_of(knob, value))
+    }
 }
 
 fn check_caption(
@@ -164,34 +221,5 @@ fn check_preset(
         let offered: Vec<&str> = presets.iter().map(String::as_str).collect();
         let problem = Problem::error(format!("`{preset}` is not a preset of {what}"));
         problems.add(problem.at(place).help(offer(preset, "presets", &offered)));
-    }
-}
-
-/// Where a value stands: in the entry that named it, else in its axis.
-fn place<T: PartialEq>(named: Option<&Located<T>>, axis: &Axis<T>, value: &T) -> Option<Place> {
-    named.or_else(|| axis.iter().find(|located| located.value == *value)).and_then(|located| located.place)
-}
-
-fn one_of<T: PartialEq + ToString>(
-    key: &str,
-    value: &T,
-    offered: &[T],
-    place: Option<Place>,
-    problems: &mut Problems,
-) {
-    if !offered.contains(value) {
-        let mut offered = offered.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        if offered.is_empty() {
-            "nothing".clone_into(&mut offered);
-        }
-        let problem = Problem::error(format!("the runner does not offer `{key}: {}`", value.to_string()));
-        problems.add(problem.at(place).help(format!("offered: {offered}")));
-    }
-}
-
-fn at_most(key: &str, value: u32, most: u32, place: Option<Place>, problems: &mut Problems) {
-    if value > most {
-        let problem = Problem::error(format!("the runner does not offer `{key}: {value}`"));
-        problems.add(problem.at(place).help(format!("offered: at most {most}")));
     }
 }

@@ -1,6 +1,8 @@
 //! Words that come from a closed list, and the nearest one to a word that does not.
 
-use reelbench_protocol::{AsrEngine, AsrUnit, CellKind, Detector, Dtype, Family, Quantization};
+use reelbench_protocol::{
+    AsrEngine, CellKind, Detector, Dtype, Family, Placeholder, Quantization, Tracker, Unit,
+};
 
 use crate::run::{Metric, Order};
 
@@ -35,7 +37,19 @@ macro_rules! closed {
         })+
     };
 }
-closed!(AsrEngine, AsrUnit, CellKind, Detector, Dtype, Family, Metric, Order, Quantization);
+closed!(
+    AsrEngine,
+    CellKind,
+    Detector,
+    Dtype,
+    Family,
+    Metric,
+    Order,
+    Placeholder,
+    Quantization,
+    Tracker,
+    Unit
+);
 
 /// Below this similarity, of 1 for equal words, a word is too far off to be what was meant.
 const NEAR: f64 = 0.65;
@@ -93,7 +107,9 @@ mod tests {
         check::<Dtype>();
         check::<Detector>();
         check::<AsrEngine>();
-        check::<AsrUnit>();
+        check::<Unit>();
+        check::<Tracker>();
+        check::<Placeholder>();
         check::<Order>();
         check::<Metric>();
         check::<CellKind>();

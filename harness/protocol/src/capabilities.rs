@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AsrEngine, AsrUnit, CaptionSettings, Detector, Dtype, Family, Quantization};
+use crate::{AsrEngine, CaptionSettings, Detector, Dtype, Family, Quantization, Tracker, Unit};
 
 /// What a runner can do.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -13,6 +13,15 @@ pub struct Capabilities {
     /// Speech, if offered.
     #[serde(default)]
     pub asr: Option<AsrSupport>,
+    /// Sounds, if offered.
+    #[serde(default)]
+    pub ast: Option<AstSupport>,
+    /// Objects, if offered.
+    #[serde(default)]
+    pub yolo: Option<YoloSupport>,
+    /// Whether speech and sounds can run side by side.
+    #[serde(default)]
+    pub parallel: bool,
     /// Captioners.
     #[serde(default)]
     pub captioners: Vec<CaptionerSupport>,
@@ -33,11 +42,35 @@ pub struct AsrSupport {
     /// Engines.
     pub engines: Vec<AsrEngine>,
     /// Units of a request.
-    pub per: Vec<AsrUnit>,
+    pub per: Vec<Unit>,
     /// Most requests under way at once.
     pub max_concurrency: u32,
     /// Most beams.
     pub max_num_beams: u32,
+    /// Quantizations of a local model.
+    pub quantization: Vec<Quantization>,
+    /// `dummy:` presets.
+    pub presets: Vec<String>,
+}
+
+/// Naming of sounds a runner offers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AstSupport {
+    /// What can be cut into windows.
+    pub per: Vec<Unit>,
+    /// Most windows taken through the model together.
+    pub max_batch: u32,
+    /// Quantizations.
+    pub quantization: Vec<Quantization>,
+    /// `dummy:` presets.
+    pub presets: Vec<String>,
+}
+
+/// Detection of objects a runner offers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct YoloSupport {
+    /// Trackers.
+    pub trackers: Vec<Tracker>,
     /// `dummy:` presets.
     pub presets: Vec<String>,
 }

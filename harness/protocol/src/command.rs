@@ -37,9 +37,15 @@ pub struct LoadSpec {
 pub enum Models {
     /// What the base stages need.
     Stage1 {
-        /// Whisper's weights, when speech is transcribed.
+        /// Whisper, when speech is transcribed in this process.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        asr: Option<Weights>,
+        asr: Option<StoredModel>,
+        /// What names sounds, when they are named.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ast: Option<StoredModel>,
+        /// What finds objects, when they are looked for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        yolo: Option<Weights>,
     },
     /// One captioner.
     Caption {
@@ -52,6 +58,16 @@ pub enum Models {
         /// How they are computed with.
         dtype: Dtype,
     },
+}
+
+/// Weights and how they are stored in memory.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoredModel {
+    /// The weights.
+    pub weights: Weights,
+    /// Storage of the linear layers.
+    pub quantization: Quantization,
 }
 
 /// Where to compute.
@@ -131,6 +147,10 @@ pub struct RunSpec {
     /// The scenes to caption; absent for stage-1 cells, and for a film taken as one scene.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scenes: Option<SceneList>,
+    /// What is asked about each scene, where the specification's question tells of what was heard and seen; one for
+    /// every scene. Empty where that question is asked about all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub questions: Vec<String>,
     /// Keep the frames given to the model as PNG files in this folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub save_frames: Option<std::path::PathBuf>,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Capabilities, CellId, Failure, Pass, SceneList, Settings, Transcript};
+use crate::{Capabilities, CellId, Failure, Objects, Pass, SceneList, Settings, Sounds, Transcript};
 
 /// One line from a runner.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -109,10 +109,31 @@ pub struct Span {
     /// The scene worked on, counted from 0; absent where a stage takes the film as a whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scene: Option<u32>,
+    /// What the time went on; computing where nothing is said.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub activity: Activity,
     /// Nanoseconds from the repeat's start.
     pub start_ns: u64,
     /// Nanoseconds.
     pub duration_ns: u64,
+}
+
+/// What the time of a span went on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Activity {
+    /// Work on this machine.
+    #[default]
+    Compute,
+    /// A request under way to a service, and waiting before another try after a fault of the far side.
+    Network,
+    /// Waiting because no more requests are allowed yet.
+    RateLimit,
+}
+crate::words!(Activity { Compute => "compute", Network => "network", RateLimit => "rate_limit" });
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// A repeat that ended.
@@ -128,7 +149,8 @@ pub struct RepeatResult {
     pub media_s: f64,
     /// The whole repeat in nanoseconds.
     pub wall_ns: u64,
-    /// Its timed parts; they do not overlap.
+    /// Its timed parts. They overlap where work was under way at once; each such moment then counts
+    /// in equal shares for the spans that cover it.
     pub spans: Vec<Span>,
     /// What was computed.
     pub output: Output,
@@ -164,6 +186,12 @@ pub struct Stage1Output {
     /// Speech.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transcript: Option<Transcript>,
+    /// Sounds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sounds: Option<Sounds>,
+    /// Objects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub objects: Option<Objects>,
     /// Stages that failed while others went on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failures: Vec<Failure>,

@@ -65,9 +65,11 @@ pub enum FailureKind {
     Unsupported,
     /// Not enough memory.
     Memory,
+    /// A service on the network that failed, refused or could not be reached.
+    Service,
     /// A fault of the runner's own.
     Internal,
 }
 crate::words!(FailureKind {
-    Input => "input", Weights => "weights", Unsupported => "unsupported", Memory => "memory", Internal => "internal",
+    Input => "input", Weights => "weights", Unsupported => "unsupported", Memory => "memory", Service => "service", Internal => "internal",
 });

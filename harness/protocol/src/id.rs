@@ -100,7 +100,7 @@ mod tests {
         let scene = SceneSpec { threshold, ..SceneSpec::default() };
         CellSpec {
             video: VideoSpec { id: "film".parse().unwrap(), path: PathBuf::from(path) },
-            work: Work::Stage1(Stage1Spec { scene: Some(scene), asr: None }),
+            work: Work::Stage1(Stage1Spec { scene: Some(scene), ..Stage1Spec::default() }),
         }
     }
 

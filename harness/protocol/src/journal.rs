@@ -80,9 +80,9 @@ pub struct PlannedCell {
     pub id: CellId,
     /// Its specification.
     pub spec: CellSpec,
-    /// The stage-1 cell whose scenes it captions.
+    /// The stage-1 cell whose scenes it captions, and of whose findings its question tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub scenes_from: Option<CellId>,
+    pub stage1_from: Option<CellId>,
 }
 
 /// A cell that the plan leaves out.

@@ -8,36 +8,43 @@
 mod capabilities;
 mod cell;
 mod command;
+mod context;
 mod event;
 mod failure;
+mod findings;
 mod id;
 mod journal;
 mod manifest;
 mod probe;
+mod question;
 mod requested;
 mod scenes;
 mod settings;
+mod stage1;
 mod weights;
 mod words;
 
-pub use capabilities::{AsrSupport, Capabilities, CaptionerSupport, Refusal, SceneSupport};
-pub use cell::{
-    AsrEngine, AsrSpec, AsrUnit, CaptionSpec, CellKind, CellSpec, Detector, SceneSpec, Stage1Spec, VideoSpec,
-    Work,
+pub use capabilities::{
+    AsrSupport, AstSupport, Capabilities, CaptionerSupport, Refusal, SceneSupport, YoloSupport,
 };
-pub use command::{Command, Device, LoadSpec, Models, Pass, RunSpec};
+pub use cell::{CaptionSpec, CellKind, CellSpec, Detector, SceneSpec, Stage1Spec, VideoSpec, Work};
+pub use command::{Command, Device, LoadSpec, Models, Pass, RunSpec, StoredModel};
+pub use context::{SceneContext, SceneObject};
 pub use event::{
-    Event, Finish, Hello, Loaded, Output, Progress, RepeatResult, RunnerInfo, SceneCaption, Span, Stage,
-    Stage1Output,
+    Activity, Event, Finish, Hello, Loaded, Output, Progress, RepeatResult, RunnerInfo, SceneCaption, Span,
+    Stage, Stage1Output,
 };
 pub use failure::{Failure, FailureKind};
+pub use findings::{FrameObjects, ObjectBox, Objects, SoundWindow, Sounds, Tag};
 pub use id::{CellId, IdError, ModelId, VideoId};
 pub use journal::{CellEnd, JournalEvent, JournalLine, PlannedCell, SkippedCell};
 pub use manifest::{Environment, FileHash, GitRevision, Manifest};
-pub use probe::{CaptionProbe, EarlyStopping, Probe, SceneProbe, TranscribeProbe};
+pub use probe::{CaptionProbe, DetectProbe, EarlyStopping, Probe, SceneProbe, TagProbe, TranscribeProbe};
+pub use question::{Placeholder, Question, QuestionError};
 pub use requested::{Difference, Settings, differences, value_text, varying};
 pub use scenes::{Scene, SceneList, Segment, TicksRun, TimeBase, Timeline, TimelineError, Transcript};
 pub use settings::{CaptionSettings, Dtype, Family, Quantization};
+pub use stage1::{AsrEngine, AsrModel, AsrSpec, AstSpec, RemoteSpec, Tracker, Unit, WhisperSpec, YoloSpec};
 pub use weights::Weights;
 
 /// Version of the runner protocol. A runner that says another one in its `hello` is refused.

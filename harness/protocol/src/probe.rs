@@ -14,6 +14,10 @@ pub enum Probe {
     Scenes(SceneProbe),
     /// Speech of a sound file or a film.
     Transcribe(TranscribeProbe),
+    /// Sounds of a sound file or a film.
+    Tag(TagProbe),
+    /// Objects in a picture or a film.
+    Detect(DetectProbe),
     /// A caption for pictures.
     Caption(Box<CaptionProbe>),
 }
@@ -42,6 +46,38 @@ pub struct TranscribeProbe {
     pub timestamps: bool,
     /// Decode again at higher temperatures where the result looks wrong.
     pub temperature_fallback: bool,
+}
+
+/// Names sounds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TagProbe {
+    /// A sound file or a film.
+    pub media: PathBuf,
+    /// The model.
+    pub weights: Weights,
+    /// Where to compute.
+    pub device: Device,
+    /// Where the stretch begins, in seconds.
+    pub start_s: f64,
+    /// Its length in seconds; absent: as much as the model hears at once.
+    pub seconds: Option<f64>,
+}
+
+/// Finds objects.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DetectProbe {
+    /// A picture or a film.
+    pub media: PathBuf,
+    /// The model.
+    pub weights: Weights,
+    /// Where to compute.
+    pub device: Device,
+    /// Least score of a box; absent: 0.25 for a picture, 0.1 for a film, whose boxes are tracked.
+    pub conf: Option<f32>,
+    /// Boxes of one class that overlap by more than this (intersection over union) are one object.
+    pub iou: f32,
+    /// Most boxes in a frame.
+    pub max_det: u32,
 }
 
 /// Captions pictures.

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-use crate::{AsrSpec, CellSpec, Dtype, SceneSpec, Work};
+use crate::{AsrModel, AsrSpec, AstSpec, CellSpec, Dtype, RemoteSpec, SceneSpec, Work, YoloSpec};
 
 /// Settings under the names they have in a matrix, with a dot between a stage and its setting:
 /// `use_cache`, `scene.threshold`, `asr.per`, …
@@ -24,15 +24,34 @@ impl CellSpec {
     /// | with scene detection | `scene.detector` | the matrix's word |
     /// | with scene detection | `scene.threshold` | number |
     /// | with scene detection | `scene.min_scene_len` | integer |
-    /// | stage 1 with speech | `asr.engine`, `asr.per` | the matrix's word |
-    /// | stage 1 with speech | `asr.weights` | the weights' name: `hf:…`, `dummy:…` or the path as given |
-    /// | stage 1 with speech | `asr.concurrency`, `asr.num_beams` | integer |
+    /// | with speech | `asr.engine`, `asr.per` | the matrix's word |
+    /// | with speech | `asr.concurrency` | integer |
+    /// | with speech in this process | `asr.weights` | the weights' name: `hf:…`, `dummy:…` or the path as given |
+    /// | with speech in this process | `asr.quantization` | the matrix's word |
+    /// | with speech in this process | `asr.num_beams` | integer |
+    /// | with speech in this process | `asr.temperature_fallback` | boolean |
+    /// | with remote speech | `asr.endpoint`, `asr.model` | text |
+    /// | with remote speech | `asr.request_timeout_s`; `asr.requests_per_minute` where limited | integer |
+    /// | with remote speech | `asr.api_version` where given | text |
+    /// | with sounds | `ast.weights`, `ast.quantization`, `ast.per` | as for speech |
+    /// | with sounds | `ast.batch` | integer |
+    /// | with objects | `yolo.weights` | the weights' name |
+    /// | with objects | `yolo.every_nth_frame` | integer |
+    /// | with objects | `yolo.tracker` | the matrix's word |
+    /// | stage 1 with speech and sounds | `parallel` | boolean |
+    ///
+    /// A caption has the settings of speech, sounds and objects where its question tells of them.
     pub fn requested(&self) -> Settings {
         let mut settings = Settings::new();
         match &self.work {
             Work::Stage1(stage1) => {
                 add_scene(&mut settings, stage1.scene.as_ref());
                 add_asr(&mut settings, stage1.asr.as_ref());
+                add_ast(&mut settings, stage1.ast.as_ref());
+                add_yolo(&mut settings, stage1.yolo.as_ref());
+                if stage1.asr.is_some() && stage1.ast.is_some() {
+                    settings.insert("parallel".into(), json!(stage1.parallel));
+                }
             }
             Work::Caption(caption) => {
                 // A struct of plain values always becomes an object.
@@ -43,6 +62,9 @@ impl CellSpec {
                     settings.insert("max_scenes".into(), json!(most));
                 }
                 add_scene(&mut settings, caption.scene.as_ref());
+                add_asr(&mut settings, caption.asr.as_ref());
+                add_ast(&mut settings, caption.ast.as_ref());
+                add_yolo(&mut settings, caption.yolo.as_ref());
             }
         }
         settings
@@ -58,12 +80,47 @@ fn add_scene(settings: &mut Settings, scene: Option<&SceneSpec>) {
 }
 
 fn add_asr(settings: &mut Settings, asr: Option<&AsrSpec>) {
-    if let Some(asr) = asr {
-        settings.insert("asr.engine".into(), json!(asr.engine));
-        settings.insert("asr.weights".into(), json!(asr.weights.to_string()));
-        settings.insert("asr.per".into(), json!(asr.per));
-        settings.insert("asr.concurrency".into(), json!(asr.concurrency));
-        settings.insert("asr.num_beams".into(), json!(asr.num_beams));
+    let Some(asr) = asr else { return };
+    settings.insert("asr.engine".into(), json!(asr.model.engine()));
+    settings.insert("asr.per".into(), json!(asr.per));
+    settings.insert("asr.concurrency".into(), json!(asr.concurrency));
+    match &asr.model {
+        AsrModel::Whisper(whisper) => {
+            settings.insert("asr.weights".into(), json!(whisper.weights.to_string()));
+            settings.insert("asr.quantization".into(), json!(whisper.quantization));
+            settings.insert("asr.num_beams".into(), json!(whisper.num_beams));
+            settings.insert("asr.temperature_fallback".into(), json!(whisper.temperature_fallback));
+        }
+        AsrModel::Azure(remote) | AsrModel::Openai(remote) => add_remote(settings, remote),
+    }
+}
+
+fn add_remote(settings: &mut Settings, remote: &RemoteSpec) {
+    settings.insert("asr.endpoint".into(), json!(remote.endpoint));
+    settings.insert("asr.model".into(), json!(remote.model));
+    settings.insert("asr.request_timeout_s".into(), json!(remote.request_timeout_s));
+    if let Some(most) = remote.requests_per_minute {
+        settings.insert("asr.requests_per_minute".into(), json!(most));
+    }
+    if let Some(version) = &remote.api_version {
+        settings.insert("asr.api_version".into(), json!(version));
+    }
+}
+
+fn add_ast(settings: &mut Settings, ast: Option<&AstSpec>) {
+    if let Some(ast) = ast {
+        settings.insert("ast.weights".into(), json!(ast.weights.to_string()));
+        settings.insert("ast.quantization".into(), json!(ast.quantization));
+        settings.insert("ast.per".into(), json!(ast.per));
+        settings.insert("ast.batch".into(), json!(ast.batch));
+    }
+}
+
+fn add_yolo(settings: &mut Settings, yolo: Option<&YoloSpec>) {
+    if let Some(yolo) = yolo {
+        settings.insert("yolo.weights".into(), json!(yolo.weights.to_string()));
+        settings.insert("yolo.every_nth_frame".into(), json!(yolo.every_nth_frame));
+        settings.insert("yolo.tracker".into(), json!(yolo.tracker));
     }
 }
 

@@ -5,11 +5,13 @@
 use std::path::PathBuf;
 
 use reelbench_protocol::{
-    AsrEngine, AsrSpec, AsrSupport, AsrUnit, Capabilities, CaptionSettings, CaptionSpec, CaptionerSupport,
-    CellId, CellSpec, Command, Detector, Device, Dtype, Event, Failure, FailureKind, Family, Finish, Hello,
-    LoadSpec, Loaded, Models, Output, PROTOCOL_VERSION, Pass, Probe, Progress, Quantization, RepeatResult,
-    RunSpec, RunnerInfo, Scene, SceneCaption, SceneList, SceneProbe, SceneSpec, SceneSupport, Segment, Span,
-    Stage, Stage1Output, Stage1Spec, TicksRun, TimeBase, Timeline, Transcript, VideoSpec, Weights, Work,
+    Activity, AsrEngine, AsrModel, AsrSpec, AsrSupport, AstSpec, AstSupport, Capabilities, CaptionSettings,
+    CaptionSpec, CaptionerSupport, CellId, CellSpec, Command, Detector, Device, Dtype, Event, Failure,
+    FailureKind, Family, Finish, FrameObjects, Hello, LoadSpec, Loaded, Models, ObjectBox, Objects, Output,
+    PROTOCOL_VERSION, Pass, Probe, Progress, Quantization, RepeatResult, RunSpec, RunnerInfo, Scene,
+    SceneCaption, SceneList, SceneProbe, SceneSpec, SceneSupport, Segment, SoundWindow, Sounds, Span, Stage,
+    Stage1Output, Stage1Spec, StoredModel, Tag, TicksRun, TimeBase, Timeline, Tracker, Transcript, Unit,
+    VideoSpec, Weights, WhisperSpec, Work, YoloSpec, YoloSupport,
 };
 use serde_json::{Value, json};
 
@@ -51,6 +53,10 @@ fn weights(preset: &str) -> Weights {
     Weights::Dummy { preset: preset.to_owned(), seed: 0 }
 }
 
+fn stored(preset: &str, quantization: Quantization) -> StoredModel {
+    StoredModel { weights: weights(preset), quantization }
+}
+
 fn scenes() -> SceneList {
     let scene = |start_frame: u32, end_frame: u32| Scene {
         start_frame,
@@ -65,15 +71,24 @@ fn scenes() -> SceneList {
     SceneList { fps: 24.0, timeline, scenes: vec![scene(0, 36), scene(36, 96)] }
 }
 
+fn asr() -> AsrSpec {
+    let quantization = Quantization::None;
+    let weights = weights("whisper-tiny.en");
+    let whisper = WhisperSpec { weights, quantization, num_beams: 1, temperature_fallback: false };
+    AsrSpec { model: AsrModel::Whisper(whisper), per: Unit::Scene, concurrency: 1 }
+}
+
 fn stage1_cell() -> CellSpec {
-    let asr = AsrSpec {
-        engine: AsrEngine::Whisper,
-        weights: weights("whisper-tiny.en"),
-        per: AsrUnit::Scene,
-        concurrency: 1,
-        num_beams: 1,
-    };
-    film(Work::Stage1(Stage1Spec { scene: Some(SceneSpec::default()), asr: Some(asr) }))
+    let quantization = Quantization::Q8_0;
+    let ast = AstSpec { weights: weights("ast-tiny"), quantization, per: Unit::File, batch: 4 };
+    let yolo = YoloSpec { weights: weights("yolov8-tiny"), every_nth_frame: 24, tracker: Tracker::Bytetrack };
+    film(Work::Stage1(Stage1Spec {
+        scene: Some(SceneSpec::default()),
+        asr: Some(asr()),
+        ast: Some(ast),
+        yolo: Some(yolo),
+        parallel: true,
+    }))
 }
 
 fn caption_cell() -> CellSpec {
@@ -81,10 +96,13 @@ fn caption_cell() -> CellSpec {
         model: "llava".parse().unwrap(),
         family: Family::LlavaNext,
         weights: weights("llava-next-tiny"),
-        question: "Describe what happens in this scene.".to_owned(),
+        question: "Somebody says: {transcript} What happens?".to_owned(),
         prompt: None,
         settings: CaptionSettings { max_new_tokens: 4, ..CaptionSettings::default() },
         scene: Some(SceneSpec::default()),
+        asr: Some(asr()),
+        ast: None,
+        yolo: None,
         max_scenes: None,
     }))
 }
@@ -110,11 +128,23 @@ fn hello() -> Hello {
             scene: Some(SceneSupport { detectors: vec![Detector::Content] }),
             asr: Some(AsrSupport {
                 engines: vec![AsrEngine::Whisper],
-                per: vec![AsrUnit::Scene, AsrUnit::File],
+                per: vec![Unit::Scene, Unit::File],
                 max_concurrency: 4,
                 max_num_beams: 1,
+                quantization: vec![Quantization::None],
                 presets: presets(&["whisper-tiny.en"]),
             }),
+            ast: Some(AstSupport {
+                per: vec![Unit::Scene, Unit::File],
+                max_batch: 64,
+                quantization: vec![Quantization::None, Quantization::Q8_0],
+                presets: presets(&["ast-tiny"]),
+            }),
+            yolo: Some(YoloSupport {
+                trackers: vec![Tracker::Bytetrack, Tracker::None],
+                presets: presets(&["yolov8-tiny"]),
+            }),
+            parallel: true,
             captioners: vec![CaptionerSupport {
                 family: Family::LlavaNext,
                 quantization: vec![Quantization::None, Quantization::Q4k],
@@ -131,11 +161,12 @@ fn hello() -> Hello {
 }
 
 fn span(stage: Stage, scene: Option<u32>, start_ns: u64, duration_ns: u64) -> Span {
-    Span { stage, scene, start_ns, duration_ns }
+    Span { stage, scene, activity: Activity::Compute, start_ns, duration_ns }
 }
 
-fn request(spec: CellSpec, pass: Pass, scenes: Option<SceneList>) -> RunSpec {
-    RunSpec { cell: CellId::of(&spec), repeat: 0, pass, spec, scenes, save_frames: None }
+fn request(spec: CellSpec, pass: Pass) -> RunSpec {
+    let (scenes, questions) = (None, Vec::new());
+    RunSpec { cell: CellId::of(&spec), repeat: 0, pass, spec, scenes, questions, save_frames: None }
 }
 
 fn result(run: &RunSpec, wall_ns: u64, spans: Vec<Span>, output: Output) -> RepeatResult {
@@ -164,21 +195,50 @@ fn stage1_result(run: &RunSpec) -> RepeatResult {
     let output = Stage1Output {
         scenes: Some(scenes()),
         transcript: Some(Transcript { text, segments: vec![segment] }),
+        sounds: Some(sounds()),
+        objects: Some(objects()),
         failures: Vec::new(),
     };
+    let waiting = Activity::RateLimit;
     let spans = vec![
         span(Stage::Scene, None, 1_000, 90_000_000),
-        span(Stage::Asr, Some(0), 90_010_000, 60_000_000),
-        span(Stage::Asr, Some(1), 150_020_000, 49_000_000),
+        span(Stage::Yolo, None, 90_005_000, 40_000_000),
+        span(Stage::Asr, Some(0), 130_010_000, 60_000_000),
+        Span { activity: waiting, ..span(Stage::Asr, Some(1), 190_010_000, 1_000_000) },
+        span(Stage::Asr, Some(1), 191_010_000, 48_000_000),
+        span(Stage::Ast, None, 130_015_000, 90_000_000),
     ];
-    result(run, 200_000_000, spans, Output::Stage1(output))
+    result(run, 240_000_000, spans, Output::Stage1(output))
+}
+
+fn sounds() -> Sounds {
+    let tags = vec![Tag { label: "Music".to_owned(), index: 137, score: 0.75 }];
+    Sounds { windows: vec![SoundWindow { start_s: 0.0, end_s: 4.0, tags }] }
+}
+
+fn objects() -> Objects {
+    let dragon = ObjectBox {
+        xyxy: [310.5, 96.0, 702.25, 540.0],
+        score: 0.625,
+        class: 14,
+        label: "bird".to_owned(),
+        track: Some(1),
+    };
+    let frame = |frame: u32, boxes| FrameObjects { frame, pts_s: f64::from(frame) / 24.0, boxes };
+    let frames = vec![frame(0, vec![dragon]), frame(24, vec![]), frame(48, vec![]), frame(72, vec![])];
+    Objects { tracker: Tracker::Bytetrack, frames }
+}
+
+fn questions() -> Vec<String> {
+    let question = |speech: &str| format!("Somebody says: {speech} What happens?");
+    vec![question("Look out!"), question("none")]
 }
 
 fn caption_result(run: &RunSpec) -> RepeatResult {
     let good = SceneCaption {
         scene: 0,
         frame_pts_s: vec![0.0, 0.75],
-        prompt: "[INST] <image>\n<image>\nDescribe what happens in this scene. [/INST]".to_owned(),
+        prompt: "[INST] <image>\n<image>\nSomebody says: Look out! What happens? [/INST]".to_owned(),
         prompt_tokens: 3253,
         tokens: vec![330, 2746, 349, 6026],
         text: "A person is walking".to_owned(),
@@ -212,8 +272,9 @@ fn caption_result(run: &RunSpec) -> RepeatResult {
 
 fn conversation() -> Vec<Message> {
     use Message::{FromRunner, ToRunner};
-    let stage1 = request(stage1_cell(), Pass::Measured, None);
-    let caption = request(caption_cell(), Pass::Warmup, Some(scenes()));
+    let stage1 = request(stage1_cell(), Pass::Measured);
+    let caption =
+        RunSpec { scenes: Some(scenes()), questions: questions(), ..request(caption_cell(), Pass::Warmup) };
     let load = |models| ToRunner(Command::Load(LoadSpec { device: Device::Auto, models }));
     let loaded = |load_ns, weights_bytes| FromRunner(Event::Loaded(Loaded { load_ns, weights_bytes }));
     let progress = |stage, done, total| FromRunner(Event::Progress(Progress { stage, done, total }));
@@ -225,7 +286,11 @@ fn conversation() -> Vec<Message> {
         json!({"fps": 24.0, "frames": 4, "scenes": [[0, 4]], "content_val": [null, 1.25, 0.5, 0.75]});
     vec![
         FromRunner(Event::Hello(Box::new(hello()))),
-        load(Models::Stage1 { asr: Some(weights("whisper-tiny.en")) }),
+        load(Models::Stage1 {
+            asr: Some(stored("whisper-tiny.en", Quantization::None)),
+            ast: Some(stored("ast-tiny", Quantization::Q8_0)),
+            yolo: Some(weights("yolov8-tiny")),
+        }),
         loaded(180_000_000, 151_000_000),
         ToRunner(Command::Run(Box::new(stage1.clone()))),
         progress(Stage::Scene, 50, 100),
@@ -325,9 +390,10 @@ fn the_conversation_has_every_message_there_is() {
 #[test]
 fn every_word_of_the_types_is_explained() {
     let document = include_str!("../PROTOCOL.md");
-    let words =
-        Stage::ALL.iter().map(ToString::to_string).chain(FailureKind::ALL.iter().map(ToString::to_string));
-    for word in words {
+    let stages = Stage::ALL.iter().map(ToString::to_string);
+    let kinds = FailureKind::ALL.iter().map(ToString::to_string);
+    let activities = Activity::ALL.iter().map(ToString::to_string);
+    for word in stages.chain(kinds).chain(activities) {
         assert!(document.contains(&format!("`{word}`")), "PROTOCOL.md does not explain `{word}`");
     }
 }

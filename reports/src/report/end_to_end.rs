@@ -29,7 +29,7 @@ pub(crate) fn section(cells: &[CellSummary]) -> Section {
          Times are medians of the repeats; ± is the wider side of the 95 % bootstrap interval of the median."
             .to_owned(),
     ];
-    notes.extend(settings.caption());
+    notes.extend(settings.captions());
     Section { table: Table { columns, rows }, notes }
 }
 

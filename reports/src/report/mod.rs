@@ -2,10 +2,13 @@
 //!
 //! Texts are plain; templates mark them up. Numbers in prose are computed here, never typed.
 
-mod breakdown;
+mod captioning;
 mod end_to_end;
+mod parallel;
 mod provenance;
 mod section;
+mod stage1;
+mod stages;
 mod status;
 mod table;
 mod verdict;
@@ -33,6 +36,10 @@ pub struct Report {
     pub end_to_end: Section,
     /// Where the time of stage 1 goes.
     pub stage1: Section,
+    /// What a minute of film costs in stage 1.
+    pub stage1_per_minute: Section,
+    /// What speech and sounds side by side save; empty where no two cells differ in that alone.
+    pub parallel: Section,
     /// Where the time of captioning goes.
     pub captioning: Section,
     /// Every cell that did not end ok.
@@ -51,8 +58,10 @@ impl Report {
             verdict: Verdict::new(Counts::of(cells), run.completion),
             setup: Setup::new(run, cells),
             end_to_end: end_to_end::section(cells),
-            stage1: breakdown::stage1(cells),
-            captioning: breakdown::captioning(cells),
+            stage1: stage1::times(cells),
+            stage1_per_minute: stage1::per_minute(cells),
+            parallel: parallel::section(cells),
+            captioning: captioning::section(cells),
             failures: provenance::failures(run, cells),
             provenance: Provenance::new(&run.manifest),
             cells: cells.clone(),

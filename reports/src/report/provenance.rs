@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use reelbench_protocol::{CellKind, Environment, FileHash, GitRevision, Manifest, RunnerInfo, value_text};
+use reelbench_protocol::{
+    CellKind, Environment, FileHash, GitRevision, Manifest, RunnerInfo, Weights, value_text,
+};
 use serde::Serialize;
 
 use super::section::SettingColumns;
@@ -35,9 +37,11 @@ pub struct Setup {
 
 impl Setup {
     pub(crate) fn new(run: &Run, cells: &[CellSummary]) -> Self {
-        let measured = || cells.iter().filter(|cell| cell.outcome.is_measured());
-        let devices = measured().filter_map(|cell| cell.effective.as_ref()?.get("device")).map(value_text);
-        let dummies = measured().filter(|cell| cell.dummy_weights).filter_map(|cell| cell.weights.clone());
+        let measured = || run.cells.iter().zip(cells).filter(|(_, cell)| cell.outcome.is_measured());
+        let devices =
+            measured().filter_map(|(_, cell)| cell.effective.as_ref()?.get("device")).map(value_text);
+        let dummies =
+            measured().flat_map(|(record, _)| record.spec().weights().filter(|weights| weights.is_dummy()));
         Self {
             machine: run.manifest.environment.clone(),
             memory: units::bytes(run.manifest.environment.memory_bytes),
@@ -46,7 +50,7 @@ impl Setup {
             bench_version: run.manifest.bench_version.clone(),
             repeats: run.repeats,
             warmup: run.warmup,
-            dummy_weights: dummies.collect(),
+            dummy_weights: dummies.map(Weights::to_string).collect(),
         }
     }
 }

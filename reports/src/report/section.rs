@@ -22,6 +22,8 @@ pub struct Section {
 pub(crate) struct SettingColumns {
     varying: BTreeSet<String>,
     constant: BTreeMap<String, BTreeSet<String>>,
+    /// Those that some cells do not have.
+    partial: BTreeSet<String>,
 }
 
 impl SettingColumns {
@@ -40,7 +42,9 @@ impl SettingColumns {
                 }
             }
         }
-        Self { varying, constant }
+        let is_partial = |key: &&String| cells.iter().any(|cell| !cell.requested.contains_key(*key));
+        let partial = constant.keys().filter(is_partial).cloned().collect();
+        Self { varying, constant, partial }
     }
 
     pub(crate) fn columns(&self) -> impl Iterator<Item = Column> {
@@ -60,14 +64,20 @@ impl SettingColumns {
         (!words.is_empty()).then_some(words)
     }
 
-    /// `In every row: dtype f32, num_beams 1.`
-    pub(crate) fn caption(&self) -> Option<String> {
-        let words = self.constant.iter().map(|(key, values)| {
-            let values: Vec<_> = values.iter().map(String::as_str).collect();
-            format!("{key} {}", values.join(" / "))
-        });
-        let words = words.collect::<Vec<_>>().join(", ");
-        (!words.is_empty()).then(|| format!("In every row: {words}."))
+    /// `In every row: dtype f32, num_beams 1.`, and `Where it applies: ast.batch 8.` for what some rows do not have.
+    pub(crate) fn captions(&self) -> Vec<String> {
+        let words = |wanted: &dyn Fn(&str) -> bool| {
+            let constant = self.constant.iter().filter(|(key, _)| wanted(key)).map(|(key, values)| {
+                let values: Vec<_> = values.iter().map(String::as_str).collect();
+                format!("{key} {}", values.join(" / "))
+            });
+            constant.collect::<Vec<_>>().join(", ")
+        };
+        let every = words(&|key| !self.partial.contains(key));
+        let some = words(&|key| self.partial.contains(key));
+        let sentences = [("In every row", every), ("Where it applies", some)];
+        let said = sentences.into_iter().filter(|(_, words)| !words.is_empty());
+        said.map(|(rows, words)| format!("{rows}: {words}.")).collect()
     }
 }
 

@@ -12,7 +12,7 @@ pub(crate) fn status(cell: &CellSummary) -> String {
         Outcome::Ok if cell.rtf.as_ref().is_some_and(|rtf| rtf.median <= 1.0) => "✅ Real-time",
         Outcome::Ok => "✅ Stable",
         Outcome::Unstable(Instability::Cache) => "⚠️ Unstable Cache",
-        Outcome::Unstable(Instability::Repeats) => "⚠️ Unstable",
+        Outcome::Unstable(Instability::Repeats | Instability::Knobs) => "⚠️ Unstable",
         Outcome::Oom => "❌ OOM",
         Outcome::Timeout => "❌ Timeout",
         Outcome::Failed => "❌ Failed",

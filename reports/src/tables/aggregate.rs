@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use polars::prelude::*;
-use reelbench_protocol::{Pass, Stage};
+use reelbench_protocol::{Activity, Pass, Stage};
 
 use super::INDEX;
 use crate::stats;
@@ -17,6 +17,8 @@ pub(crate) type Aggregates = BTreeMap<usize, CellAggregate>;
 pub(crate) struct CellAggregate {
     /// Nanoseconds per stage over the typical repeats together, `unattributed` included.
     pub(crate) stage_ns: BTreeMap<String, i64>,
+    /// The same per activity of each stage.
+    pub(crate) activity_ns: BTreeMap<(Stage, Activity), i64>,
     /// Median time to the first token over all measured scenes.
     pub(crate) ttft_s: Option<f64>,
     /// Median over the measured repeats of the tokens after each scene's first, per second of decoding.
@@ -40,14 +42,21 @@ fn add_stage_times(cells: &mut Aggregates, stages: &DataFrame) -> PolarsResult<(
         .clone()
         .lazy()
         .filter(col("typical"))
-        .group_by([col(INDEX), col("stage")])
-        .agg([col("duration_ns").sum()])
+        .group_by([col(INDEX), col("stage"), col("activity")])
+        .agg([col("share_ns").sum()])
         .collect()?;
-    let (index, stage, sum) =
-        (sums.column(INDEX)?.idx()?, sums.column("stage")?.str()?, sums.column("duration_ns")?.i64()?);
-    for ((index, stage), sum) in index.iter().zip(stage.iter()).zip(sum.iter()) {
-        if let (Some(index), Some(stage), Some(sum)) = (index, stage, sum) {
-            cells.entry(index as usize).or_default().stage_ns.insert(stage.to_owned(), sum);
+    let (index, stage) = (sums.column(INDEX)?.idx()?, sums.column("stage")?.str()?);
+    let (activity, sum) = (sums.column("activity")?.str()?, sums.column("share_ns")?.i64()?);
+    for (((index, stage), activity), sum) in
+        index.iter().zip(stage.iter()).zip(activity.iter()).zip(sum.iter())
+    {
+        let (Some(index), Some(stage), Some(sum)) = (index, stage, sum) else { continue };
+        let cell = cells.entry(index as usize).or_default();
+        *cell.stage_ns.entry(stage.to_owned()).or_default() += sum;
+        let stage = Stage::ALL.iter().find(|known| known.as_str() == stage);
+        let activity = Activity::ALL.iter().find(|known| Some(known.as_str()) == activity);
+        if let (Some(stage), Some(activity)) = (stage, activity) {
+            cell.activity_ns.insert((*stage, *activity), sum);
         }
     }
     Ok(())
@@ -77,7 +86,7 @@ fn add_decode_rates(cells: &mut Aggregates, stages: &DataFrame, scenes: &DataFra
         .lazy()
         .filter(measured().and(col("stage").eq(lit(Stage::Decode.as_str()))))
         .group_by(repeat.clone())
-        .agg([col("duration_ns").sum()]);
+        .agg([col("share_ns").sum()]);
     // The first token belongs to prefill, so a scene with none or one has not decoded.
     let after_first =
         col("tokens_out").cast(DataType::Int64) - col("tokens_out").gt(lit(0)).cast(DataType::Int64);
@@ -88,11 +97,11 @@ fn add_decode_rates(cells: &mut Aggregates, stages: &DataFrame, scenes: &DataFra
         .group_by(repeat.clone())
         .agg([after_first.sum().alias("decoded")])
         .join(times, repeat.clone(), repeat.clone(), JoinArgs::new(JoinType::Inner))
-        .filter(col("duration_ns").gt(lit(0)).and(col("decoded").gt(lit(0))))
+        .filter(col("share_ns").gt(lit(0)).and(col("decoded").gt(lit(0))))
         .collect()?;
     let mut per_cell: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
     let (index, decoded, times) =
-        (rates.column(INDEX)?.idx()?, rates.column("decoded")?.i64()?, rates.column("duration_ns")?.i64()?);
+        (rates.column(INDEX)?.idx()?, rates.column("decoded")?.i64()?, rates.column("share_ns")?.i64()?);
     for ((index, tokens), ns) in index.iter().zip(decoded.iter()).zip(times.iter()) {
         if let (Some(index), Some(tokens), Some(ns)) = (index, tokens, ns) {
             per_cell.entry(index as usize).or_default().push(tokens as f64 * 1e9 / ns as f64);

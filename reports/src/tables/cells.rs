@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use polars::prelude::*;
-use reelbench_protocol::{ModelId, Stage};
+use reelbench_protocol::{Activity, ModelId, Stage};
 
 use super::{UNATTRIBUTED, columns};
 use crate::summary::{CellSummary, Summary};
@@ -19,7 +19,7 @@ pub(super) fn identity(summary: &Summary) -> PolarsResult<DataFrame> {
         text("kind", &|cell| Some(cell.kind.to_string())),
         text("video", &|cell| Some(cell.video.to_string())),
         text("model", &|cell| cell.model.as_ref().map(ModelId::to_string)),
-        text("weights", &|cell| cell.weights.clone()),
+        text("weights", &|cell| (!cell.weights.is_empty()).then(|| cell.weights.join(", "))),
         Column::new("dummy_weights".into(), cells.iter().map(|cell| cell.dummy_weights).collect::<Vec<_>>()),
         text("outcome", &|cell| Some(cell.outcome.as_str().to_owned())),
     ];
@@ -54,6 +54,10 @@ pub(super) fn numbers(summary: &Summary) -> Vec<Column> {
     columns.extend(
         stages.filter(present).map(|stage| float(&format!("stages_s.{stage}"), &|cell| cell.stage_s(stage))),
     );
+    for (stage, activity) in activities(cells) {
+        let name = format!("activities_s.{stage}.{activity}");
+        columns.push(float(&name, &|cell| cell.activity_s(stage, activity)));
+    }
     columns.extend([
         integer("scenes", &|cell| cell.scenes),
         integer("tokens_out", &|cell| cell.tokens_out),
@@ -64,4 +68,14 @@ pub(super) fn numbers(summary: &Summary) -> Vec<Column> {
         integer("weights_bytes", &|cell| cell.weights_bytes),
     ]);
     columns
+}
+
+/// The activities of every stage that does more than compute in some cell.
+fn activities(cells: &[CellSummary]) -> Vec<(Stage, Activity)> {
+    let all =
+        Stage::ALL.iter().flat_map(|&stage| Activity::ALL.iter().map(move |&activity| (stage, activity)));
+    let present = |&(stage, activity): &(Stage, Activity)| {
+        cells.iter().any(|cell| cell.activity_s(stage, activity).is_some())
+    };
+    all.filter(present).collect()
 }

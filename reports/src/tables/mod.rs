@@ -8,8 +8,10 @@
 //!   `stages_s.decode`, …), null where the cell has none.
 //! - `stages.parquet`, one row per span, warm-ups and failed cells included: `repeat`, `pass` (`warmup` or
 //!   `measured`), `typical` (whether the stage breakdown is taken from this repeat), `scene` (null where the stage
-//!   takes the film as a whole), `stage`, `start_ns`, `duration_ns`, `seconds`. One further row per repeat has the
-//!   stage `unattributed` and no start, so that a repeat's rows sum to its wall time.
+//!   takes the film as a whole), `stage`, `activity` (`compute`, `network` or `rate_limit`), `start_ns` and
+//!   `duration_ns` as measured, `share_ns` and, the same in seconds, `seconds`: the span's share of the time, which is
+//!   its duration unless it overlaps others. One further row per repeat has the stage `unattributed` and neither
+//!   activity nor start, so that a repeat's shares sum to its wall time.
 //! - `scenes.parquet`, one row per captioned scene and repeat: `repeat`, `pass`, `scene`, `prompt_tokens`,
 //!   `tokens_out`, `ttft_s`, `finish`, `error`.
 
@@ -48,7 +50,7 @@ impl Rows {
     /// The tables as they are written.
     pub(crate) fn into_tables(self, summary: &Summary) -> PolarsResult<Tables> {
         let identity = cells::identity(summary)?;
-        let stages = self.stages.lazy().with_columns([seconds("duration_ns").alias("seconds")]).collect()?;
+        let stages = self.stages.lazy().with_columns([seconds("share_ns").alias("seconds")]).collect()?;
         let scenes = ["repeat", "pass", "scene", "prompt_tokens", "tokens_out", "ttft_s", "finish", "error"];
         let scenes: Vec<Expr> = std::iter::once(INDEX).chain(scenes).map(col).collect();
         let ttft_s = seconds("ttft_ns").alias("ttft_s");

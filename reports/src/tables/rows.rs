@@ -5,6 +5,7 @@ use reelbench_protocol::{Output, RepeatResult};
 
 use super::INDEX;
 use crate::run::Run;
+use crate::shares::shares;
 
 /// The stage of what no span covers.
 pub(crate) const UNATTRIBUTED: &str = "unattributed";
@@ -39,28 +40,34 @@ pub(super) fn stages(run: &Run) -> PolarsResult<DataFrame> {
     let mut typical = Vec::new();
     let mut scene: Vec<Option<u32>> = Vec::new();
     let mut stage: Vec<&'static str> = Vec::new();
+    let mut activity: Vec<Option<&'static str>> = Vec::new();
     let mut start_ns: Vec<Option<i64>> = Vec::new();
     let mut duration_ns: Vec<i64> = Vec::new();
+    let mut share_ns: Vec<i64> = Vec::new();
     for (index, cell) in (0..).zip(&run.cells) {
         let of_breakdown = cell.typical();
         for repeat in &cell.repeats {
             let is_typical = of_breakdown.iter().any(|other| std::ptr::eq(*other, repeat));
             let mut unattributed = repeat.wall_ns as i64;
-            for span in &repeat.spans {
+            for (span, share) in repeat.spans.iter().zip(shares(&repeat.spans)) {
                 places.push(index, repeat);
                 typical.push(is_typical);
                 scene.push(span.scene);
                 stage.push(span.stage.as_str());
+                activity.push(Some(span.activity.as_str()));
                 start_ns.push(Some(span.start_ns as i64));
                 duration_ns.push(span.duration_ns as i64);
-                unattributed = unattributed.saturating_sub(span.duration_ns as i64);
+                share_ns.push(share as i64);
+                unattributed = unattributed.saturating_sub(share as i64);
             }
             places.push(index, repeat);
             typical.push(is_typical);
             scene.push(None);
             stage.push(UNATTRIBUTED);
+            activity.push(None);
             start_ns.push(None);
             duration_ns.push(unattributed);
+            share_ns.push(unattributed);
         }
     }
     let mut columns = Vec::from(places.into_columns());
@@ -68,8 +75,10 @@ pub(super) fn stages(run: &Run) -> PolarsResult<DataFrame> {
         Column::new("typical".into(), typical),
         Column::new("scene".into(), scene),
         Column::new("stage".into(), stage),
+        Column::new("activity".into(), activity),
         Column::new("start_ns".into(), start_ns),
         Column::new("duration_ns".into(), duration_ns),
+        Column::new("share_ns".into(), share_ns),
     ]);
     DataFrame::new_infer_height(columns)
 }

@@ -7,7 +7,7 @@ use reelbench_protocol::{
     CaptionSettings, CellEnd, Failure, FailureKind, Output, PlannedCell, RepeatResult, SceneCaption,
     SkippedCell, Stage,
 };
-use reelbench_reports::{Template, rebuild};
+use reelbench_reports::{Outcome, Results, Template, rebuild};
 use serde_json::{Value, json};
 
 use crate::support::*;
@@ -119,4 +119,10 @@ pub(crate) fn read(dir: &Path, name: &str) -> String {
 pub(crate) fn summary(dir: &Path) -> Value {
     rebuild(dir, &Template::Embedded).unwrap();
     serde_json::from_str(&read(dir, "summary.json")).unwrap()
+}
+
+/// Outcome and reason of every cell.
+pub(crate) fn judged(run: &RunDir) -> Vec<(Outcome, String)> {
+    let cells = Results::load(run.write()).unwrap().summary.cells.into_iter();
+    cells.map(|cell| (cell.outcome, cell.reason.unwrap_or_default())).collect()
 }

@@ -9,4 +9,10 @@ mod outcomes;
 #[cfg(test)]
 mod rendering;
 #[cfg(test)]
+mod stage1_fixtures;
+#[cfg(test)]
+mod stage1_outcomes;
+#[cfg(test)]
+mod stage1_times;
+#[cfg(test)]
 mod support;

@@ -8,6 +8,7 @@ use reelbench_reports::{Results, Template, rebuild, render};
 use serde_json::Value;
 
 use crate::fixtures::*;
+use crate::stage1_fixtures::*;
 use crate::support::*;
 
 #[test]
@@ -80,6 +81,29 @@ fn stages_sum_to_the_wall_time() {
             assert!((wall - sample.as_f64().unwrap()).abs() < 1e-9);
         }
     }
+}
+
+#[test]
+fn spans_are_kept_raw_beside_their_shares() {
+    let cell = remote_cell("sintel");
+    let run = run_of(&[&cell], |cell, _| remote(cell));
+    rebuild(run.write(), &Template::Embedded).unwrap();
+    let stages = table(run.write(), "stages.parquet").head(Some(7));
+    let texts = |name: &str| -> Vec<Option<String>> {
+        let column = stages.column(name).unwrap().str().unwrap();
+        column.iter().map(|text| text.map(str::to_owned)).collect()
+    };
+    let ms = |name: &str| -> Vec<i64> {
+        stages.column(name).unwrap().i64().unwrap().iter().flatten().map(|ns| ns / 1_000_000).collect()
+    };
+    let activities = ["compute", "network", "rate_limit", "network", "compute", "compute"];
+    let activities: Vec<_> = activities.iter().map(|&word| Some(word.to_owned())).chain([None]).collect();
+    assert_eq!(texts("activity"), activities, "none of what no span covers");
+    assert_eq!(ms("duration_ns"), [100, 400, 600, 200, 50, 50, 0]);
+    assert_eq!(ms("share_ns"), [100, 200, 400, 200, 50, 50, 0]);
+    let cells = table(run.write(), "cells.parquet");
+    let waited = cells.column("activities_s.asr.rate_limit").unwrap().f64().unwrap().get(0);
+    assert_same(waited, Some(0.4));
 }
 
 #[test]

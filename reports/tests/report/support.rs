@@ -5,11 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use reelbench_protocol::{
-    AsrEngine, AsrSpec, AsrUnit, Capabilities, CaptionSettings, CaptionSpec, CellEnd, CellId, CellSpec,
+    Activity, AsrModel, AsrSpec, Capabilities, CaptionSettings, CaptionSpec, CellEnd, CellId, CellSpec,
     Device, Environment, Failure, Family, FileHash, Finish, GitRevision, Hello, JournalEvent, JournalLine,
-    LoadSpec, Loaded, Manifest, Models, Output, PROTOCOL_VERSION, Pass, PlannedCell, RUN_FORMAT_VERSION,
-    RepeatResult, RunnerInfo, Scene, SceneCaption, SceneList, SceneSpec, Segment, SkippedCell, Span, Stage,
-    Stage1Output, Stage1Spec, TicksRun, TimeBase, Timeline, Transcript, VideoSpec, Weights, Work,
+    LoadSpec, Loaded, Manifest, Models, Output, PROTOCOL_VERSION, Pass, PlannedCell, Quantization,
+    RUN_FORMAT_VERSION, RepeatResult, RunnerInfo, Scene, SceneCaption, SceneList, SceneSpec, Segment,
+    SkippedCell, Span, Stage, Stage1Output, Stage1Spec, TicksRun, TimeBase, Timeline, Transcript, Unit,
+    VideoSpec, Weights, WhisperSpec, Work,
 };
 use tempfile::TempDir;
 
@@ -39,7 +40,10 @@ impl RunDir {
     /// Adds a load that serves a cell.
     pub(crate) fn load(&mut self, cell: &PlannedCell, load_ms: u64) {
         self.events.push(JournalEvent::Loaded {
-            load: LoadSpec { device: Device::Cpu, models: Models::Stage1 { asr: None } },
+            load: LoadSpec {
+                device: Device::Cpu,
+                models: Models::Stage1 { asr: None, ast: None, yolo: None },
+            },
             loaded: Loaded { load_ns: load_ms * MS, weights_bytes: 3 << 20 },
             cells: vec![cell.id.clone()],
         });
@@ -138,24 +142,33 @@ pub(crate) fn manifest() -> Manifest {
     }
 }
 
-fn planned(video: &str, work: Work, scenes_from: Option<&PlannedCell>) -> PlannedCell {
+pub(crate) fn planned(video: &str, work: Work, stage1: Option<&PlannedCell>) -> PlannedCell {
     let spec = CellSpec {
         video: VideoSpec { id: video.parse().unwrap(), path: PathBuf::from(format!("/videos/{video}.mp4")) },
         work,
     };
-    PlannedCell { id: CellId::of(&spec), spec, scenes_from: scenes_from.map(|cell| cell.id.clone()) }
+    PlannedCell { id: CellId::of(&spec), spec, stage1_from: stage1.map(|cell| cell.id.clone()) }
 }
 
 /// A stage-1 cell with scenes and speech.
 pub(crate) fn stage1_cell(video: &str, concurrency: u32) -> PlannedCell {
-    let asr = AsrSpec {
-        engine: AsrEngine::Whisper,
-        weights: Weights::Local { path: "/models/whisper".into(), name: "hf:openai/whisper-tiny.en".into() },
-        per: AsrUnit::Scene,
-        concurrency,
+    let asr = Some(whisper(concurrency));
+    planned(
+        video,
+        Work::Stage1(Stage1Spec { scene: Some(SceneSpec::default()), asr, ..Stage1Spec::default() }),
+        None,
+    )
+}
+
+pub(crate) fn whisper(concurrency: u32) -> AsrSpec {
+    let weights = Weights::Local { path: "/models/whisper".into(), name: "hf:openai/whisper-tiny.en".into() };
+    let model = AsrModel::Whisper(WhisperSpec {
+        weights,
+        quantization: Quantization::None,
         num_beams: 1,
-    };
-    planned(video, Work::Stage1(Stage1Spec { scene: Some(SceneSpec::default()), asr: Some(asr) }), None)
+        temperature_fallback: true,
+    });
+    AsrSpec { model, per: Unit::Scene, concurrency }
 }
 
 /// A captioning cell of a dummy model.
@@ -163,7 +176,7 @@ pub(crate) fn caption_cell(
     video: &str,
     model: &str,
     settings: CaptionSettings,
-    scenes_from: &PlannedCell,
+    stage1: &PlannedCell,
 ) -> PlannedCell {
     let caption = CaptionSpec {
         model: model.parse().unwrap(),
@@ -173,9 +186,12 @@ pub(crate) fn caption_cell(
         prompt: None,
         settings,
         scene: Some(SceneSpec::default()),
+        asr: None,
+        ast: None,
+        yolo: None,
         max_scenes: None,
     };
-    planned(video, Work::Caption(caption), Some(scenes_from))
+    planned(video, Work::Caption(caption), Some(stage1))
 }
 
 /// The settings asked for, as a runner reports them: without how the scenes were found.
@@ -189,6 +205,7 @@ fn effective(cell: &PlannedCell) -> reelbench_protocol::Settings {
     effective
 }
 
+/// Stages one after the other, each with its percentage of the wall time.
 fn result(
     cell: &PlannedCell,
     wall_ms: u64,
@@ -197,17 +214,23 @@ fn result(
 ) -> RepeatResult {
     let mut start_ns = 0;
     let spans = shares.iter().map(|&(stage, scene, percent)| {
-        let span = Span { stage, scene, start_ns, duration_ns: wall_ms * MS * percent / 100 };
+        let duration_ns = wall_ms * MS * percent / 100;
+        let span = Span { stage, scene, activity: Activity::Compute, start_ns, duration_ns };
         start_ns += span.duration_ns;
         span
     });
+    result_of(cell, wall_ms, spans.collect(), output)
+}
+
+/// A repeat with these spans.
+pub(crate) fn result_of(cell: &PlannedCell, wall_ms: u64, spans: Vec<Span>, output: Output) -> RepeatResult {
     RepeatResult {
         cell: cell.id.clone(),
         repeat: 0,
         pass: Pass::Measured,
         media_s: 20.0,
         wall_ns: wall_ms * MS + 7,
-        spans: spans.collect(),
+        spans,
         output,
         effective: effective(cell),
         peak_rss_bytes: Some(512 << 20),
@@ -215,29 +238,34 @@ fn result(
     }
 }
 
-/// A stage-1 repeat: 10 % scenes, 80 % speech.
-pub(crate) fn stage1_result(cell: &PlannedCell, wall_ms: u64) -> RepeatResult {
+/// Two scenes of ten seconds.
+pub(crate) fn two_scenes() -> SceneList {
     let scene = |start_frame, end_frame| Scene {
         start_frame,
         end_frame,
         start_s: f64::from(start_frame) / 24.0,
         end_s: f64::from(end_frame) / 24.0,
     };
-    let output = Stage1Output {
-        scenes: Some(SceneList {
-            fps: 24.0,
-            timeline: Timeline {
-                time_base: TimeBase { num: 1, den: 24 },
-                runs: vec![TicksRun { start: 0, step: 1, count: 480 }],
-            },
-            scenes: vec![scene(0, 240), scene(240, 480)],
-        }),
-        transcript: Some(Transcript {
-            text: "hello".into(),
-            segments: vec![Segment { start: 0.0, end: 1.0, text: "hello".into(), tokens: vec![5, 6] }],
-        }),
-        failures: Vec::new(),
-    };
+    SceneList {
+        fps: 24.0,
+        timeline: Timeline {
+            time_base: TimeBase { num: 1, den: 24 },
+            runs: vec![TicksRun { start: 0, step: 1, count: 480 }],
+        },
+        scenes: vec![scene(0, 240), scene(240, 480)],
+    }
+}
+
+/// A word in the first scene.
+pub(crate) fn hello() -> Transcript {
+    let segment = Segment { start: 0.0, end: 1.0, text: "hello".into(), tokens: vec![5, 6] };
+    Transcript { text: "hello".into(), segments: vec![segment] }
+}
+
+/// A stage-1 repeat: 10 % scenes, 80 % speech.
+pub(crate) fn stage1_result(cell: &PlannedCell, wall_ms: u64) -> RepeatResult {
+    let output =
+        Stage1Output { scenes: Some(two_scenes()), transcript: Some(hello()), ..Stage1Output::default() };
     result(cell, wall_ms, &[(Stage::Scene, None, 10), (Stage::Asr, None, 80)], Output::Stage1(output))
 }
 

@@ -13,7 +13,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use reelbench_asr::mel::MelSpectrogram;
 use reelbench_asr::presets::DUMMY_TOKENS_PER_WINDOW;
 use reelbench_asr::{Timestamps, TranscribeOptions, Whisper};
-use reelbench_protocol::Weights;
+use reelbench_protocol::{Quantization, Weights};
 
 /// The runner's.
 #[global_allocator]
@@ -26,7 +26,7 @@ fn parts(criterion: &mut Criterion) {
         .bench_function("mel of 30 s", |bencher| bencher.iter(|| spectrogram.compute(black_box(&samples))));
 
     let weights = Weights::Dummy { preset: "whisper-tiny.en".to_owned(), seed: 0 };
-    let whisper = Whisper::load(&weights, &Device::Cpu).unwrap();
+    let whisper = Whisper::load(&weights, Quantization::None, &Device::Cpu).unwrap();
     let mel = spectrogram.compute(&samples);
     criterion.bench_function("tiny.en encoder, one window", |bencher| {
         bencher.iter(|| whisper.encode(black_box(&mel), 0).unwrap());
@@ -43,14 +43,24 @@ fn parts(criterion: &mut Criterion) {
 }
 
 fn recording(criterion: &mut Criterion) {
-    let (Some(whisper), Some(samples)) = (support::tiny_en(), support::media("two_cities.wav")) else {
-        return;
-    };
+    let Some(samples) = support::media("two_cities.wav") else { return };
     let mut group = criterion.benchmark_group("two_cities");
-    group.bench_function("44.4 s with tiny.en, greedy", |bencher| {
-        let options = TranscribeOptions::default();
-        bencher.iter(|| whisper.transcribe(black_box(&samples), &options, &mut |_| ()).unwrap());
-    });
+    let options = TranscribeOptions::default();
+    for (name, quantization) in
+        [("f32", Quantization::None), ("q8_0", Quantization::Q8_0), ("q4k", Quantization::Q4k)]
+    {
+        let Some(whisper) = support::tiny_en(quantization) else { return };
+        group.bench_function(format!("44.4 s with tiny.en, greedy, {name}"), |bencher| {
+            bencher.iter(|| whisper.transcribe(black_box(&samples), &options, &mut |_| ()).unwrap());
+        });
+    }
+    let Some(whisper) = support::tiny_en(Quantization::None) else { return };
+    let pieces: Vec<&[f32]> = samples.chunks(samples.len().div_ceil(8)).collect();
+    for batch in [1, 2, 4, 8] {
+        group.bench_function(format!("8 pieces, {batch} at once"), |bencher| {
+            bencher.iter(|| whisper.transcribe_many(black_box(&pieces), &options, batch, &mut |_| ()));
+        });
+    }
     group.finish();
 }
 

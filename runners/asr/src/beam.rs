@@ -4,7 +4,7 @@
 //! `early_stopping` false: log-probabilities are taken before the rules apply, and a hypothesis that
 //! ends counts only when it ranks among the first `num_beams`.
 
-use crate::decoder::Heard;
+use crate::decoder::{Heard, Hypotheses};
 use crate::error::AsrError;
 use crate::window::{Writer, Written, checked_log_sum_exp};
 
@@ -80,7 +80,7 @@ impl Writer<'_> {
             }
             hypotheses.select(&parents);
             let tokens: Vec<u32> = beams.iter().filter_map(|beam| beam.tokens.last().copied()).collect();
-            self.decoder.advance(&tokens, heard, &mut hypotheses);
+            self.decoder.advance(&tokens, &mut hypotheses);
             self.decoder.predict(&mut hypotheses);
         }
         if !settled {
@@ -97,6 +97,23 @@ impl Writer<'_> {
             .map_or_else(Default::default, |best| (best.tokens, f64::from(best.sum_logprob)));
         let avg_logprob = sum / (tokens.len() + 1) as f64;
         Ok(Written { tokens, avg_logprob, no_speech })
+    }
+
+    /// A hypothesis that holds the prompt, with its logits, and the probability that nobody speaks.
+    fn start(&self, heard: &Heard) -> Result<(Hypotheses, f64), AsrError> {
+        let mut hypotheses = Hypotheses::default();
+        hypotheses.push(self.decoder, heard);
+        let mut no_speech = 0.0;
+        for (i, &token) in self.prompt.iter().enumerate() {
+            self.decoder.advance(&[token], &mut hypotheses);
+            if i == 0 || i + 1 == self.prompt.len() {
+                self.decoder.predict(&mut hypotheses);
+            }
+            if i == 0 {
+                no_speech = self.no_speech(hypotheses.logits().next().ok_or(AsrError::NotANumber)?)?;
+            }
+        }
+        Ok((hypotheses, no_speech))
     }
 
     /// Replaces `beams` by the best candidates that go on and files those that end; gives the

@@ -2,12 +2,13 @@
 //!
 //! Architecture: `WhisperEncoder` of transformers 4.46.3 (`modeling_whisper.py`).
 
-use candle_core::{CpuStorage, D, Device, InplaceOp2, Layout, Result, Tensor, bail};
+use candle_core::{CpuStorage, D, Device, InplaceOp2, Layout, Tensor, bail};
 use candle_nn::VarBuilder;
 use rayon::prelude::*;
 use reelbench_nn::storage::{contiguous_floats, contiguous_floats_mut};
 use reelbench_nn::vector;
-use reelbench_nn::{LayerNorm, Visible, attention};
+use reelbench_nn::{LayerNorm, Linear, QuantizeError, Visible, attention};
+use reelbench_protocol::Quantization;
 
 use crate::config::ModelConfig;
 use crate::mel::WINDOW_FRAMES;
@@ -38,52 +39,53 @@ struct Layer {
     contract: Projection,
 }
 
-/// `x · Wᵀ + b` with `weight: [out, in]` and `bias: [out]`.
+/// `x · Wᵀ + b`, the bias added in place.
 #[derive(Debug)]
 struct Projection {
-    weight: Tensor,
+    linear: Linear,
     bias: Tensor,
 }
 
 impl Projection {
-    fn load(input: usize, output: usize, vb: &VarBuilder<'_>) -> Result<Self> {
-        Ok(Self { weight: vb.get((output, input), "weight")?, bias: vb.get(output, "bias")? })
+    /// With `weight: [out, in]` and `bias: [out]`.
+    fn new(weight: Tensor, bias: Tensor, quantization: Quantization) -> Result<Self, QuantizeError> {
+        Ok(Self { linear: Linear::new(weight, None).quantized(quantization)?, bias })
+    }
+
+    fn load(
+        input: usize,
+        output: usize,
+        quantization: Quantization,
+        vb: &VarBuilder<'_>,
+    ) -> Result<Self, QuantizeError> {
+        Self::new(vb.get((output, input), "weight")?, vb.get(output, "bias")?, quantization)
     }
 
     /// A convolution over time of 3 steps as a projection of 3 neighbouring frames.
-    fn load_conv(input: usize, output: usize, vb: &VarBuilder<'_>) -> Result<Self> {
+    fn load_conv(input: usize, output: usize, vb: &VarBuilder<'_>) -> Result<Self, QuantizeError> {
         let weight = vb.get((output, input, 3), "weight")?.transpose(1, 2)?.contiguous()?;
-        Ok(Self { weight: weight.reshape((output, 3 * input))?, bias: vb.get(output, "bias")? })
+        let weight = weight.reshape((output, 3 * input))?;
+        Self::new(weight, vb.get(output, "bias")?, Quantization::None)
     }
 
-    /// Queries, keys and values in one; keys have no bias.
-    fn load_qkv(d: usize, vb: &VarBuilder<'_>) -> Result<Self> {
-        let (weight, bias) = load_qkv(d, vb)?;
-        Ok(Self { weight, bias })
+    fn bytes(&self) -> u64 {
+        self.linear.weights_bytes() + (self.bias.elem_count() * size_of::<f32>()) as u64
     }
 
-    fn elements(&self) -> usize {
-        self.weight.elem_count() + self.bias.elem_count()
-    }
-
-    fn product(&self, x: &Tensor) -> Result<Tensor> {
-        x.matmul(&self.weight.t()?)
-    }
-
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let y = self.product(x)?;
+    fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
+        let y = self.linear.forward(x)?;
         y.inplace_op2(&self.bias, &ToEachRow(vector::add))?;
         Ok(y)
     }
 
-    fn forward_gelu(&self, x: &Tensor) -> Result<Tensor> {
-        let y = self.product(x)?;
+    fn forward_gelu(&self, x: &Tensor) -> candle_core::Result<Tensor> {
+        let y = self.linear.forward(x)?;
         y.inplace_op2(&self.bias, &ToEachRow(vector::gelu_with_bias))?;
         Ok(y)
     }
 
     /// The projection of `x` added to `residual`.
-    fn forward_onto(&self, residual: &Tensor, x: &Tensor) -> Result<Tensor> {
+    fn forward_onto(&self, residual: &Tensor, x: &Tensor) -> candle_core::Result<Tensor> {
         let y = self.forward(x)?;
         y.inplace_op2(residual, &AddTensor)?;
         Ok(y)
@@ -91,7 +93,7 @@ impl Projection {
 }
 
 /// Fused weights `[3d, d]` and bias `[3d]` of the projections to queries, keys and values.
-pub(crate) fn load_qkv(d: usize, vb: &VarBuilder<'_>) -> Result<(Tensor, Tensor)> {
+pub(crate) fn load_qkv(d: usize, vb: &VarBuilder<'_>) -> candle_core::Result<(Tensor, Tensor)> {
     let (q, k, v) = (vb.pp("q_proj"), vb.pp("k_proj"), vb.pp("v_proj"));
     let weight = [q.get((d, d), "weight")?, k.get((d, d), "weight")?, v.get((d, d), "weight")?];
     let no_bias = Tensor::zeros(d, vb.dtype(), vb.device())?;
@@ -100,22 +102,28 @@ pub(crate) fn load_qkv(d: usize, vb: &VarBuilder<'_>) -> Result<(Tensor, Tensor)
 }
 
 impl Layer {
-    fn load(config: &ModelConfig, vb: &VarBuilder<'_>) -> Result<Self> {
+    fn load(
+        config: &ModelConfig,
+        quantization: Quantization,
+        vb: &VarBuilder<'_>,
+    ) -> Result<Self, QuantizeError> {
         let (d, inner) = (config.d_model, config.encoder_ffn_dim);
         let norm = |name: &str| LayerNorm::load(d, NORM_EPS, &vb.pp(name));
+        let projection = |input, output, name| Projection::load(input, output, quantization, &vb.pp(name));
+        let (weight, bias) = load_qkv(d, &vb.pp("self_attn"))?;
         Ok(Self {
             heads: config.encoder_attention_heads,
             attention_norm: norm("self_attn_layer_norm")?,
-            qkv: Projection::load_qkv(d, &vb.pp("self_attn"))?,
-            out: Projection::load(d, d, &vb.pp("self_attn.out_proj"))?,
+            qkv: Projection::new(weight, bias, quantization)?,
+            out: projection(d, d, "self_attn.out_proj")?,
             feed_forward_norm: norm("final_layer_norm")?,
-            expand: Projection::load(d, inner, &vb.pp("fc1"))?,
-            contract: Projection::load(inner, d, &vb.pp("fc2"))?,
+            expand: projection(d, inner, "fc1")?,
+            contract: projection(inner, d, "fc2")?,
         })
     }
 
     /// `[t, d]` to `[t, d]`.
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+    fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
         let qkv = self.qkv.forward(&self.attention_norm.forward(x)?)?;
         let x = self.out.forward_onto(x, &self.attend(&qkv)?)?;
         let inner = self.expand.forward_gelu(&self.feed_forward_norm.forward(&x)?)?;
@@ -123,7 +131,7 @@ impl Layer {
     }
 
     /// `[t, 3d]` to `[t, d]`.
-    fn attend(&self, qkv: &Tensor) -> Result<Tensor> {
+    fn attend(&self, qkv: &Tensor) -> candle_core::Result<Tensor> {
         let (t, width) = qkv.dims2()?;
         let dimension = width / 3 / self.heads;
         let qkv = qkv.reshape((1, t, 3 * self.heads, dimension))?;
@@ -134,17 +142,22 @@ impl Layer {
 }
 
 impl Encoder {
-    /// Takes its tensors from `vb`, which stands at `model.encoder`.
-    pub(crate) fn load(config: &ModelConfig, vb: &VarBuilder<'_>) -> Result<Self> {
+    /// Takes its tensors from `vb`, which stands at `model.encoder`. The convolutions and positions
+    /// are never quantized.
+    pub(crate) fn load(
+        config: &ModelConfig,
+        quantization: Quantization,
+        vb: &VarBuilder<'_>,
+    ) -> Result<Self, QuantizeError> {
         let d = config.d_model;
-        let layers = (0..config.encoder_layers).map(|i| Layer::load(config, &vb.pp(format!("layers.{i}"))));
+        let layer = |i: usize| Layer::load(config, quantization, &vb.pp(format!("layers.{i}")));
         Ok(Self {
             mels: config.num_mel_bins,
             device: vb.device().clone(),
             conv1: Projection::load_conv(config.num_mel_bins, d, &vb.pp("conv1"))?,
             conv2: Projection::load_conv(d, d, &vb.pp("conv2"))?,
             positions: vb.get((config.max_source_positions, d), "embed_positions.weight")?,
-            layers: layers.collect::<Result<_>>()?,
+            layers: (0..config.encoder_layers).map(layer).collect::<Result<_, _>>()?,
             norm: LayerNorm::load(d, NORM_EPS, &vb.pp("layer_norm"))?,
         })
     }
@@ -153,14 +166,14 @@ impl Encoder {
     pub(crate) fn bytes(&self) -> u64 {
         let layers =
             self.layers.iter().flat_map(|layer| [&layer.qkv, &layer.out, &layer.expand, &layer.contract]);
-        let projections: usize = layers.chain([&self.conv1, &self.conv2]).map(Projection::elements).sum();
+        let projections: u64 = layers.chain([&self.conv1, &self.conv2]).map(Projection::bytes).sum();
         let (_, d) = self.positions.dims2().unwrap_or_default();
         let norms = (2 * self.layers.len() + 1) * 2 * d;
-        ((projections + norms + self.positions.elem_count()) * size_of::<f32>()) as u64
+        projections + ((norms + self.positions.elem_count()) * size_of::<f32>()) as u64
     }
 
     /// From a window `[3000, mels]` to `[1500, d]`.
-    pub(crate) fn forward(&self, window: Vec<f32>) -> Result<Tensor> {
+    pub(crate) fn forward(&self, window: Vec<f32>) -> candle_core::Result<Tensor> {
         let x = Tensor::from_vec(window, (WINDOW_FRAMES, self.mels), &self.device)?;
         let x = self.conv1.forward_gelu(&neighbours(&x, 1)?)?;
         let x = self.conv2.forward_gelu(&neighbours(&x, 2)?)?;
@@ -172,7 +185,7 @@ impl Encoder {
 
 /// For every `stride`-th row of `x: [t, c]` that row between its neighbours, `[t / stride, 3c]`;
 /// rows outside are 0.
-fn neighbours(x: &Tensor, stride: usize) -> Result<Tensor> {
+fn neighbours(x: &Tensor, stride: usize) -> candle_core::Result<Tensor> {
     let (t, c) = x.dims2()?;
     let outputs = t / stride;
     let padded = x.pad_with_zeros(0, 1, 1)?;
@@ -202,7 +215,7 @@ impl InplaceOp2 for ToEachRow {
         x_layout: &Layout,
         row: &CpuStorage,
         row_layout: &Layout,
-    ) -> Result<()> {
+    ) -> candle_core::Result<()> {
         let row = contiguous_floats(row, row_layout)?;
         let rows = contiguous_floats_mut(x, x_layout)?.par_chunks_mut(row.len().max(1));
         rows.with_min_len(ROWS_PER_TASK).for_each(|x| self.0(x, row));
@@ -224,7 +237,7 @@ impl InplaceOp2 for AddTensor {
         x_layout: &Layout,
         y: &CpuStorage,
         y_layout: &Layout,
-    ) -> Result<()> {
+    ) -> candle_core::Result<()> {
         let (x, y) = (contiguous_floats_mut(x, x_layout)?, contiguous_floats(y, y_layout)?);
         if x.len() != y.len() {
             bail!("{} values cannot be added to {}", y.len(), x.len());

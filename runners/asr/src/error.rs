@@ -1,6 +1,6 @@
 //! What can go wrong with a transcription.
 
-use reelbench_nn::WeightsError;
+use reelbench_nn::{QuantizeError, WeightsError};
 use reelbench_protocol::{Failure, FailureKind, Stage};
 
 use crate::config::ConfigError;
@@ -35,6 +35,9 @@ pub enum AsrError {
         /// What there is.
         known: String,
     },
+    /// A quantization without a computation here.
+    #[error(transparent)]
+    Quantize(QuantizeError),
     /// A device that nothing here is written for.
     #[error("whisper computes on the processor only; use `device: cpu`")]
     Device,
@@ -55,7 +58,9 @@ pub enum AsrError {
         known: String,
     },
     /// A sample that no sound has.
-    #[error("sample {index} ({second:.3} s) is {value}; decode the audio again, samples are finite numbers")]
+    #[error(
+        "sample {index} ({second:.3} s) is {value}; decode the audio again, samples are numbers from about -1 to 1"
+    )]
     Sample {
         /// Its place.
         index: usize,
@@ -87,6 +92,7 @@ impl From<AsrError> for Failure {
             | AsrError::NotANumber
             | AsrError::Text { .. } => FailureKind::Weights,
             AsrError::UnknownPreset { .. }
+            | AsrError::Quantize(_)
             | AsrError::Device
             | AsrError::NumBeams { .. }
             | AsrError::Language { .. } => FailureKind::Unsupported,

@@ -30,34 +30,61 @@ enum Verdict {
     Silence,
 }
 
+/// What to do with what was written.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Judged {
+    /// It stands; `None` is silence.
+    Stands(Option<Written>),
+    /// It is written again.
+    Again(Search),
+}
+
+impl TranscribeOptions {
+    /// The first try.
+    pub(crate) fn first_search(&self) -> Search {
+        match self.num_beams {
+            1 => Search::Greedy,
+            num_beams => Search::Beams(num_beams as usize),
+        }
+    }
+}
+
 impl Whisper {
-    /// Writes down a window; `None` if it turns out to be silent.
+    /// Writes down a window by itself; `None` if it turns out to be silent.
     pub(crate) fn write(
         &self,
         writer: &Writer<'_>,
         heard: &Heard,
         options: &TranscribeOptions,
     ) -> Result<Option<Written>, AsrError> {
-        let first = match options.num_beams {
-            1 => Search::Greedy,
-            num_beams => Search::Beams(num_beams as usize),
-        };
-        let mut written = writer.write(heard, first)?;
-        if options.temperature_fallback == TemperatureFallback::Off {
-            return Ok(Some(written));
-        }
-        for temperature in TEMPERATURES {
-            match verdict(&written, &self.text(&written.tokens)?) {
-                Verdict::Plausible => return Ok(Some(written)),
-                Verdict::Silence => return Ok(None),
-                Verdict::Wrong => {
-                    written = writer.write(heard, Search::Sample { temperature, seed: options.seed })?;
-                }
+        let (mut search, mut tries) = (options.first_search(), 1);
+        loop {
+            match self.judge(writer.write(heard, search)?, tries, options)? {
+                Judged::Stands(written) => return Ok(written),
+                Judged::Again(next) => (search, tries) = (next, tries + 1),
             }
         }
-        // Nothing looked right: the last try stands.
-        let silent = verdict(&written, &self.text(&written.tokens)?) == Verdict::Silence;
-        Ok((!silent).then_some(written))
+    }
+
+    /// Judges what was written at try number `tries`, from 1.
+    pub(crate) fn judge(
+        &self,
+        written: Written,
+        tries: usize,
+        options: &TranscribeOptions,
+    ) -> Result<Judged, AsrError> {
+        if options.temperature_fallback == TemperatureFallback::Off {
+            return Ok(Judged::Stands(Some(written)));
+        }
+        let verdict = verdict(&written, &self.text(&written.tokens)?);
+        Ok(match (verdict, TEMPERATURES.get(tries - 1)) {
+            (Verdict::Silence, _) => Judged::Stands(None),
+            (Verdict::Wrong, Some(&temperature)) => {
+                Judged::Again(Search::Sample { temperature, seed: options.seed })
+            }
+            // Where nothing looked right, the last try stands.
+            (Verdict::Plausible, _) | (Verdict::Wrong, None) => Judged::Stands(Some(written)),
+        })
     }
 }
 

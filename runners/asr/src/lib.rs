@@ -3,11 +3,11 @@
 //! ```no_run
 //! use candle_core::Device;
 //! use reelbench_asr::{TranscribeOptions, Whisper};
-//! use reelbench_protocol::Weights;
+//! use reelbench_protocol::{Quantization, Weights};
 //!
 //! # fn main() -> Result<(), reelbench_asr::AsrError> {
 //! let weights = Weights::Dummy { preset: "whisper-tiny.en".to_owned(), seed: 0 };
-//! let whisper = Whisper::load(&weights, &Device::Cpu)?;
+//! let whisper = Whisper::load(&weights, Quantization::None, &Device::Cpu)?;
 //! let second_of_silence = vec![0.0; 16_000];
 //! let heard = whisper.transcribe(&second_of_silence, &TranscribeOptions::default(), &mut |_| ())?;
 //! # let _ = heard;
@@ -18,6 +18,7 @@
 //! From audio to text: [`mel`] makes features, the encoder hears a window of 30 s, the decoder
 //! writes tokens under the rules of `rules`, and `segments` says where the next window starts.
 
+mod batch;
 mod beam;
 pub mod config;
 mod decoder;
@@ -35,8 +36,9 @@ mod transcribe;
 mod whisper;
 mod window;
 
-use reelbench_protocol::{AsrEngine, AsrSupport, AsrUnit};
+use reelbench_protocol::{AsrEngine, AsrSupport, Quantization, Unit};
 
+pub use batch::MAX_BATCH;
 pub use decoder::Heard;
 pub use error::AsrError;
 pub use rules::Timestamps;
@@ -48,9 +50,10 @@ pub use window::Written;
 pub fn asr_support() -> AsrSupport {
     AsrSupport {
         engines: vec![AsrEngine::Whisper],
-        per: vec![AsrUnit::Scene, AsrUnit::File],
-        max_concurrency: 1,
+        per: vec![Unit::Scene, Unit::File],
+        max_concurrency: MAX_BATCH,
         max_num_beams: MAX_NUM_BEAMS,
+        quantization: vec![Quantization::None, Quantization::Q8_0, Quantization::Q4k],
         presets: presets::PRESETS.iter().map(|preset| preset.name.to_owned()).collect(),
     }
 }

@@ -1,45 +1,138 @@
 //! Weights of the decoder, which reads every one of them for every token: what limits it is how
 //! many bytes that takes.
 
+mod kernel;
+
 use candle_core::{DType, Tensor};
 use half::f16;
-use half::slice::HalfFloatSliceExt;
 use rayon::prelude::*;
-use reelbench_nn::vector;
+use reelbench_nn::quantized::Blocks;
+use reelbench_nn::{QuantizeError, QuantizedMatrix};
+use reelbench_protocol::Quantization;
+
+use kernel::Element;
 
 /// Multiplications below which a second thread costs more than it saves.
 const PARALLEL_FROM: usize = 1 << 18;
-/// Elements widened at a time where the processor has no instruction for it.
-const BLOCK: usize = 32;
+/// Rows of a panel.
+pub(crate) const PANEL: usize = 64;
 
 /// A matrix `[rows, columns]` that multiplies a few vectors at a time.
 ///
-/// Values that are exactly representable are kept as 16-bit floats, and widened as they are used:
-/// the results are those of 32-bit weights at half the memory traffic. The published checkpoints
-/// were trained in that type, whatever type their files have.
+/// Without quantization, values that are exactly representable are kept as 16-bit floats, and
+/// widened as they are used: the results are those of 32-bit weights at half the memory traffic.
+/// The published checkpoints were trained in that type, whatever type their files have.
 #[derive(Debug)]
 pub(crate) struct Matrix {
     rows: usize,
-    columns: usize,
     values: Values,
 }
 
 #[derive(Debug)]
 enum Values {
-    Half(Vec<f16>),
-    Single(Vec<f32>),
+    Half(Panels<f16>),
+    Single(Panels<f32>),
+    Quantized(QuantizedMatrix),
+}
+
+/// A matrix as panels of 64 rows, each column by column: one pass over a panel makes 64 sums side
+/// by side, none of which has to be added up across a register. Each is summed in the order of the
+/// columns, so a product is the same in whatever company it is computed.
+#[derive(Debug)]
+pub(crate) struct Panels<E> {
+    columns: usize,
+    /// Shape (panels, columns), the last panel filled up with zeros.
+    values: Vec<[E; PANEL]>,
+}
+
+impl<E: Element> Panels<E> {
+    /// Takes `rows` rows of `columns` values that stand `stride` apart.
+    pub(crate) fn new(values: &[E], rows: usize, columns: usize, stride: usize) -> Self {
+        let mut panels = vec![[E::default(); PANEL]; rows.div_ceil(PANEL) * columns];
+        for (index, row) in values.chunks(stride).take(rows).enumerate() {
+            let panel = &mut panels[index / PANEL * columns..][..columns];
+            for (column, &value) in panel.iter_mut().zip(row) {
+                column[index % PANEL] = value;
+            }
+        }
+        Self { columns, values: panels }
+    }
+
+    /// The transposed matrix of `columns` rows with up to 64 values that stand `stride` apart.
+    pub(crate) fn transposed(values: &[E], rows: usize, columns: usize, stride: usize) -> Self {
+        let mut panel = vec![[E::default(); PANEL]; columns];
+        for (column, values) in panel.iter_mut().zip(values.chunks(stride)) {
+            column[..rows].copy_from_slice(&values[..rows]);
+        }
+        Self { columns, values: panel }
+    }
+
+    /// Number of columns.
+    pub(crate) fn columns(&self) -> usize {
+        self.columns
+    }
+
+    fn row(&self, index: usize, out: &mut [f32]) {
+        let panel = &self.values[index / PANEL * self.columns..][..self.columns];
+        for (out, column) in out.iter_mut().zip(panel) {
+            *out = column[index % PANEL].widen();
+        }
+    }
+
+    /// The products of `x` with every row, those of the last panel's zeros included.
+    pub(crate) fn multiply(&self, x: &[f32], products: &mut [[f32; PANEL]]) {
+        for (panel, products) in self.values.chunks_exact(self.columns).zip(products) {
+            kernel::multiply(panel, x, std::slice::from_mut(products));
+        }
+    }
+
+    /// The products of every vector of `x` with the rows of every panel, shape (panels, vectors).
+    fn multiply_many(&self, x: &[f32]) -> Vec<[f32; PANEL]> {
+        let vectors = x.len() / self.columns;
+        let mut products = vec![[0.0; PANEL]; self.values.len() / self.columns * vectors];
+        let multiply = |(panel, products): (&[[E; PANEL]], &mut [[f32; PANEL]])| {
+            kernel::multiply(panel, x, products);
+        };
+        if self.values.len() * PANEL * vectors < PARALLEL_FROM {
+            self.values.chunks_exact(self.columns).zip(products.chunks_exact_mut(vectors)).for_each(multiply);
+        } else {
+            let panels = self.values.par_chunks_exact(self.columns);
+            // A quarter of a thread's share at a time: enough to start with, and to make up for a
+            // thread that was held up.
+            let at_once = (panels.len() / (4 * rayon::current_num_threads())).max(1);
+            panels.zip(products.par_chunks_exact_mut(vectors)).with_min_len(at_once).for_each(multiply);
+        }
+        products
+    }
+
+    fn apply(&self, rows: usize, x: &[f32], out: &mut [f32]) {
+        let vectors = x.len() / self.columns;
+        for (panel, products) in self.multiply_many(x).chunks_exact(vectors).enumerate() {
+            let first = panel * PANEL;
+            let used = PANEL.min(rows - first);
+            for (products, out) in products.iter().zip(out.chunks_exact_mut(rows)) {
+                out[first..first + used].copy_from_slice(&products[..used]);
+            }
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        size_of_val(self.values.as_slice())
+    }
 }
 
 impl Matrix {
     /// Takes a tensor `[rows, columns]`.
-    pub(crate) fn new(tensor: &Tensor) -> candle_core::Result<Self> {
+    ///
+    /// # Errors
+    /// When the quantization has no product.
+    pub(crate) fn new(tensor: &Tensor, quantization: Quantization) -> Result<Self, QuantizeError> {
         let (rows, columns) = tensor.dims2()?;
-        let single: Vec<f32> = tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
-        let half: Vec<f16> = single.par_iter().map(|&value| f16::from_f32(value)).collect();
-        let exact =
-            half.par_iter().zip(&single).all(|(half, value)| half.to_f32().to_bits() == value.to_bits());
-        let values = if exact { Values::Half(half) } else { Values::Single(single) };
-        Ok(Self { rows, columns, values })
+        let values = match Blocks::fitting(quantization, columns)? {
+            Some(blocks) => Values::Quantized(QuantizedMatrix::new(tensor, blocks)?),
+            None => Values::dense(tensor)?,
+        };
+        Ok(Self { rows, values })
     }
 
     /// Number of rows.
@@ -49,113 +142,46 @@ impl Matrix {
 
     /// Bytes in memory.
     pub(crate) fn bytes(&self) -> u64 {
-        let size = match self.values {
-            Values::Half(_) => size_of::<f16>(),
-            Values::Single(_) => size_of::<f32>(),
-        };
-        (self.rows * self.columns * size) as u64
+        match &self.values {
+            Values::Half(panels) => panels.bytes() as u64,
+            Values::Single(panels) => panels.bytes() as u64,
+            Values::Quantized(matrix) => matrix.bytes(),
+        }
     }
 
     /// Row `index` as 32-bit floats, into `out`.
     pub(crate) fn row(&self, index: usize, out: &mut [f32]) {
-        let range = index * self.columns..(index + 1) * self.columns;
         match &self.values {
-            Values::Half(values) => values[range].convert_to_f32_slice(out),
-            Values::Single(values) => out.copy_from_slice(&values[range]),
+            Values::Half(panels) => panels.row(index, out),
+            Values::Single(panels) => panels.row(index, out),
+            Values::Quantized(matrix) => matrix.row(index, out),
         }
     }
 
-    /// `out = x · Wᵀ`: for every vector of `x: [n, columns]` one of `out: [n, rows]`.
+    /// `out = x · Wᵀ`: for every vector of `x: [n, columns]` one of `out: [n, rows]`. All vectors
+    /// share one pass over the weights.
     pub(crate) fn apply(&self, x: &[f32], out: &mut [f32]) {
-        let n = x.len() / self.columns;
-        if n == 1 {
-            return self.apply_rows(x, out);
-        }
-        // All vectors share one pass over the weights; rows then stand where vectors should.
-        let mut by_row = vec![0.0; out.len()];
-        self.apply_rows(x, &mut by_row);
-        for (row, products) in by_row.chunks_exact(n).enumerate() {
-            for (vector, &product) in products.iter().enumerate() {
-                out[vector * self.rows + row] = product;
-            }
-        }
-    }
-
-    /// The same with the result as `[rows, n]`.
-    fn apply_rows(&self, x: &[f32], out: &mut [f32]) {
-        let n = x.len() / self.columns;
-        let multiply = |first: usize, out: &mut [f32]| {
-            for (row, products) in out.chunks_exact_mut(n).enumerate() {
-                self.products(first + row, x, products);
-            }
-        };
-        if self.rows * self.columns * n < PARALLEL_FROM {
-            return multiply(0, out);
-        }
-        let rows_per_thread = self.rows.div_ceil(rayon::current_num_threads());
-        out.par_chunks_mut(rows_per_thread * n)
-            .enumerate()
-            .for_each(|(chunk, out)| multiply(chunk * rows_per_thread, out));
-    }
-
-    /// The products of one row with every vector of `x`.
-    fn products(&self, row: usize, x: &[f32], products: &mut [f32]) {
-        let range = row * self.columns..(row + 1) * self.columns;
-        let vectors = x.chunks_exact(self.columns);
         match &self.values {
-            Values::Half(values) => {
-                let weights = &values[range];
-                products.iter_mut().zip(vectors).for_each(|(product, x)| *product = dot_half(weights, x));
-            }
-            Values::Single(values) => {
-                let weights = &values[range];
-                products.iter_mut().zip(vectors).for_each(|(product, x)| *product = vector::dot(weights, x));
-            }
+            Values::Half(panels) => panels.apply(self.rows, x, out),
+            Values::Single(panels) => panels.apply(self.rows, x, out),
+            Values::Quantized(matrix) => matrix.apply(x, out),
         }
     }
 }
 
-/// Σ aᵢ · bᵢ with 32-bit products and sums.
-fn dot_half(a: &[f16], b: &[f32]) -> f32 {
-    #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx512f") {
-        #[expect(unsafe_code, reason = "the processor has AVX-512, as just checked")]
-        // SAFETY: calling a function compiled for AVX-512 only requires that the processor has it.
-        return unsafe { dot_half_avx512(a, b) };
+impl Values {
+    fn dense(tensor: &Tensor) -> candle_core::Result<Self> {
+        let (rows, columns) = tensor.dims2()?;
+        let single: Vec<f32> = tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
+        let half: Vec<f16> = single.par_iter().map(|&value| f16::from_f32(value)).collect();
+        let exact =
+            half.par_iter().zip(&single).all(|(half, value)| half.to_f32().to_bits() == value.to_bits());
+        Ok(if exact {
+            Self::Half(Panels::new(&half, rows, columns, columns))
+        } else {
+            Self::Single(Panels::new(&single, rows, columns, columns))
+        })
     }
-    let mut widened = [0.0; BLOCK];
-    a.chunks(BLOCK).zip(b.chunks(BLOCK)).fold(0.0, |sum, (a, b)| {
-        let widened = &mut widened[..a.len()];
-        a.convert_to_f32_slice(widened);
-        sum + vector::dot(widened, b)
-    })
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f")]
-fn dot_half_avx512(a: &[f16], b: &[f32]) -> f32 {
-    use std::arch::x86_64::{
-        __m256i, _mm256_loadu_si256, _mm512_add_ps, _mm512_cvtph_ps, _mm512_fmadd_ps, _mm512_loadu_ps,
-        _mm512_reduce_add_ps, _mm512_setzero_ps,
-    };
-    let (a_blocks, b_blocks) = (a.chunks_exact(BLOCK), b.chunks_exact(BLOCK));
-    let rest: f32 = a_blocks.remainder().iter().zip(b_blocks.remainder()).map(|(a, b)| a.to_f32() * b).sum();
-    let (mut even, mut odd) = (_mm512_setzero_ps(), _mm512_setzero_ps());
-    for (a, b) in a_blocks.zip(b_blocks) {
-        let (a, b) = (a.as_ptr(), b.as_ptr());
-        #[expect(unsafe_code, clippy::cast_ptr_alignment, reason = "unaligned vector loads take pointers")]
-        // SAFETY: both blocks hold 32 elements, and the four loads cover exactly those: 16 from
-        // either start, 16 from element 16 on. `f16` is a transparent `u16`.
-        let ((a0, b0), (a1, b1)) = unsafe {
-            (
-                (_mm256_loadu_si256(a.cast::<__m256i>()), _mm512_loadu_ps(b)),
-                (_mm256_loadu_si256(a.add(16).cast::<__m256i>()), _mm512_loadu_ps(b.add(16))),
-            )
-        };
-        even = _mm512_fmadd_ps(_mm512_cvtph_ps(a0), b0, even);
-        odd = _mm512_fmadd_ps(_mm512_cvtph_ps(a1), b1, odd);
-    }
-    rest + _mm512_reduce_add_ps(_mm512_add_ps(even, odd))
 }
 
 #[cfg(test)]
@@ -170,14 +196,17 @@ mod tests {
         x.chunks(columns).flat_map(|x| matrix.chunks(columns).map(move |row| dot(row, x))).collect()
     }
 
+    fn values(rows: usize, columns: usize, step: f32) -> Vec<f32> {
+        (0..rows * columns).map(|i| ((i * 37) % 101) as f32 * step - 50.0 * step).collect()
+    }
+
     #[test]
     fn products_agree_with_their_definition_in_both_storages() {
-        for (rows, columns, n) in [(3, 5, 1), (700, 384, 1), (700, 400, 1), (33, 70, 4), (700, 384, 5)] {
+        for (rows, columns, n) in [(3, 5, 1), (700, 384, 1), (700, 400, 1), (33, 70, 4), (700, 384, 7)] {
             for step in [1.0 / 256.0, 1e-3] {
-                let values: Vec<f32> =
-                    (0..rows * columns).map(|i| ((i * 37) % 101) as f32 * step - 50.0 * step).collect();
+                let values = values(rows, columns, step);
                 let tensor = Tensor::from_vec(values.clone(), (rows, columns), &Device::Cpu).unwrap();
-                let matrix = Matrix::new(&tensor).unwrap();
+                let matrix = Matrix::new(&tensor, Quantization::None).unwrap();
                 let exact_in_half = step.to_bits() == (1.0_f32 / 256.0).to_bits();
                 assert_eq!(matches!(matrix.values, Values::Half(_)), exact_in_half);
                 let x: Vec<f32> = (0..n * columns).map(|i| (i as f32 * 0.11).sin()).collect();
@@ -191,5 +220,37 @@ mod tests {
                 assert_eq!(row, values[(rows - 1) * columns..]);
             }
         }
+    }
+
+    /// Windows that are written together say what they say alone.
+    #[test]
+    fn a_product_is_the_same_to_the_bit_in_any_company() {
+        let (rows, columns) = (700, 384);
+        for (quantization, step) in
+            [(Quantization::None, 1.0 / 256.0), (Quantization::None, 1e-3), (Quantization::Q8_0, 1e-3)]
+        {
+            let tensor =
+                Tensor::from_vec(values(rows, columns, step), (rows, columns), &Device::Cpu).unwrap();
+            let matrix = Matrix::new(&tensor, quantization).unwrap();
+            let x: Vec<f32> = (0..9 * columns).map(|i| (i as f32 * 0.11).sin()).collect();
+            let mut together = vec![0.0; 9 * rows];
+            matrix.apply(&x, &mut together);
+            let mut alone = vec![0.0; rows];
+            for (x, together) in x.chunks(columns).zip(together.chunks(rows)) {
+                matrix.apply(x, &mut alone);
+                assert_eq!(alone, together);
+            }
+        }
+    }
+
+    #[test]
+    fn views_are_taken_with_their_stride() {
+        let values: Vec<f32> = (0..12).map(|i| i as f32).collect();
+        // Rows [0, 1], [4, 5] and [8, 9].
+        let mut products = [[0.0; PANEL]];
+        Panels::new(&values, 3, 2, 4).multiply(&[1.0, 10.0], &mut products);
+        assert_eq!(products[0][..4], [10.0, 54.0, 98.0, 0.0]);
+        Panels::transposed(&values, 2, 3, 4).multiply(&[1.0, 10.0, 100.0], &mut products);
+        assert_eq!(products[0][..3], [840.0, 951.0, 0.0]);
     }
 }

@@ -29,6 +29,18 @@ enum Vocabulary {
     MultilingualV3,
 }
 
+/// The languages of the multilingual vocabularies, in the order of their tokens.
+///
+/// Source: `LANGUAGES` of openai/whisper (`tokenizer.py`).
+const LANGUAGES: &[&str] = &[
+    "en zh de es ru ko fr ja pt tr pl ca nl ar sv it id hi fi vi he uk el ms cs ro da hu ta no th ur hr bg",
+    "lt la mi ml cy sk te fa lv bn sr az sl kn et mk br eu is hy ne mn bs kk sq sw gl mr pa si km sn yo so",
+    "af oc ka be tg sd gu am yi lo uz fo ht ps tk nn mt sa lb my bo tl mg as tt haw ln ha ba jw su",
+];
+
+/// From large-v3 on there is Cantonese.
+const LANGUAGES_V3: &[&str] = &[LANGUAGES[0], LANGUAGES[1], LANGUAGES[2], "yue"];
+
 const fn preset(
     name: &'static str,
     (d_model, heads): (usize, usize),
@@ -39,7 +51,7 @@ const fn preset(
 }
 
 /// Every published size.
-pub const PRESETS: [Preset; 12] = {
+pub const PRESETS: [Preset; 13] = {
     use Vocabulary::{English, Multilingual, MultilingualV3};
     const TINY: (usize, usize) = (384, 6);
     const BASE: (usize, usize) = (512, 8);
@@ -55,6 +67,7 @@ pub const PRESETS: [Preset; 12] = {
         preset("whisper-small.en", SMALL, (12, 12), English),
         preset("whisper-medium", MEDIUM, (24, 24), Multilingual),
         preset("whisper-medium.en", MEDIUM, (24, 24), English),
+        preset("whisper-large", LARGE, (32, 32), Multilingual),
         preset("whisper-large-v1", LARGE, (32, 32), Multilingual),
         preset("whisper-large-v2", LARGE, (32, 32), Multilingual),
         preset("whisper-large-v3", LARGE, (32, 32), MultilingualV3),
@@ -97,22 +110,19 @@ impl Preset {
     pub fn generation_config(&self) -> GenerationConfig {
         // The English-only vocabulary keeps the places of the languages, unused.
         let (end_of_text, languages) = match self.vocabulary {
-            Vocabulary::English => (50_256, 99),
-            Vocabulary::Multilingual => (50_257, 99),
-            Vocabulary::MultilingualV3 => (50_257, 100),
+            Vocabulary::English => (50_256, LANGUAGES),
+            Vocabulary::Multilingual => (50_257, LANGUAGES),
+            Vocabulary::MultilingualV3 => (50_257, LANGUAGES_V3),
         };
         let is_multilingual = self.vocabulary != Vocabulary::English;
         let start = end_of_text + 1;
+        let names: Vec<&str> = languages.iter().flat_map(|codes| codes.split_whitespace()).collect();
         // After the languages: translate, transcribe, startoflm, startofprev, nospeech, notimestamps.
-        let translate = start + 1 + languages;
+        let translate = start + 1 + names.len() as u32;
         let (lang_to_id, task_to_id) = if is_multilingual {
-            (
-                BTreeMap::from([("<|en|>".to_owned(), start + 1)]),
-                BTreeMap::from([
-                    ("translate".to_owned(), translate),
-                    ("transcribe".to_owned(), translate + 1),
-                ]),
-            )
+            let languages = names.iter().zip(start + 1..).map(|(name, id)| (format!("<|{name}|>"), id));
+            let tasks = [("translate", translate), ("transcribe", translate + 1)];
+            (languages.collect(), tasks.map(|(name, id)| (name.to_owned(), id)).into())
         } else {
             (BTreeMap::new(), BTreeMap::new())
         };
@@ -158,5 +168,9 @@ mod tests {
         assert_eq!(large.task_to_id["transcribe"], 50_360);
         let small = Preset::find("whisper-small").unwrap().generation_config();
         assert_eq!(small.task_to_id["transcribe"], 50_359);
+        let ids = |config: &GenerationConfig, name: &str| config.lang_to_id.get(name).copied();
+        assert_eq!((small.lang_to_id.len(), ids(&small, "<|de|>")), (99, Some(50_261)));
+        assert_eq!((ids(&small, "<|su|>"), ids(&small, "<|yue|>")), (Some(50_357), None));
+        assert_eq!((large.lang_to_id.len(), ids(&large, "<|yue|>")), (100, Some(50_358)));
     }
 }

@@ -28,9 +28,24 @@ impl Whisper {
         Ok(prompt)
     }
 
+    /// The code (`en`) of the likeliest language of a window that was heard; `None` of a model for
+    /// English only.
+    ///
+    /// # Errors
+    /// When the weights predict no numbers.
+    pub fn language(&self, heard: &Heard) -> Result<Option<String>, AsrError> {
+        if !self.config.is_multilingual {
+            return Ok(None);
+        }
+        let token = self.likeliest_language(heard)?;
+        let known = self.config.lang_to_id.iter().find(|(_, id)| **id == token);
+        Ok(known.map(|(name, _)| code(name).to_owned()))
+    }
+
     fn likeliest_language(&self, heard: &Heard) -> Result<u32, AsrError> {
-        let mut hypotheses = Hypotheses::new(&self.decoder, heard);
-        self.decoder.advance(&[self.config.decoder_start_token_id], heard, &mut hypotheses);
+        let mut hypotheses = Hypotheses::default();
+        hypotheses.push(&self.decoder, heard);
+        self.decoder.advance(&[self.config.decoder_start_token_id], &mut hypotheses);
         self.decoder.predict(&mut hypotheses);
         let logits = hypotheses.logits().next().ok_or(AsrError::NotANumber)?;
         checked_log_sum_exp(logits)?;
@@ -47,8 +62,13 @@ fn language_token(config: &GenerationConfig, language: &str) -> Result<u32, AsrE
 }
 
 fn unknown_language(config: &GenerationConfig, language: &str) -> AsrError {
-    let names = config.lang_to_id.keys().map(|name| name.trim_matches(['<', '|', '>']));
-    AsrError::Language { language: language.to_owned(), known: names.collect::<Vec<_>>().join(", ") }
+    let names: Vec<&str> = config.lang_to_id.keys().map(|name| code(name)).collect();
+    AsrError::Language { language: language.to_owned(), known: names.join(", ") }
+}
+
+/// `en` of `<|en|>`.
+fn code(name: &str) -> &str {
+    name.trim_matches(['<', '|', '>'])
 }
 
 #[cfg(test)]

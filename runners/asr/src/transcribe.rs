@@ -7,7 +7,7 @@ use reelbench_protocol::Segment;
 
 use crate::decoder::Heard;
 use crate::error::AsrError;
-use crate::mel::{HOP, LogMel, SAMPLE_RATE, WINDOW_FRAMES};
+use crate::mel::{LogMel, SAMPLE_RATE};
 use crate::rules::{Length, Timestamps, TokenRules};
 use crate::segments::{Stretch, cut};
 use crate::whisper::Whisper;
@@ -57,6 +57,15 @@ impl Default for TranscribeOptions {
     }
 }
 
+impl TranscribeOptions {
+    pub(crate) fn check(&self) -> Result<(), AsrError> {
+        if (1..=MAX_NUM_BEAMS).contains(&self.num_beams) {
+            return Ok(());
+        }
+        Err(AsrError::NumBeams { num_beams: self.num_beams, most: MAX_NUM_BEAMS })
+    }
+}
+
 /// What was said.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Transcription {
@@ -83,38 +92,9 @@ impl Whisper {
         options: &TranscribeOptions,
         progress: &mut dyn FnMut(f64),
     ) -> Result<Transcription, AsrError> {
-        check_samples(samples)?;
-        if !(1..=MAX_NUM_BEAMS).contains(&options.num_beams) {
-            return Err(AsrError::NumBeams { num_beams: options.num_beams, most: MAX_NUM_BEAMS });
-        }
-        let mut transcription = Transcription::default();
-        if samples.is_empty() {
-            progress(1.0);
-            return Ok(transcription);
-        }
-        let mel = self.mel.compute(samples);
-        let frames = samples.len().div_ceil(HOP).min(mel.frames());
-        let rules = self.rules(options);
-        let mut prompt: Option<Vec<u32>> = None;
-        let mut start = 0;
-        while start < frames {
-            let window = start..frames.min(start + WINDOW_FRAMES);
-            let heard = self.hear(&self.encode(&mel, start)?)?;
-            let prompt = match &mut prompt {
-                Some(prompt) => prompt,
-                none => none.insert(self.prompt(options, &heard)?),
-            };
-            start = match self.write(&self.writer(&rules, prompt), &heard, options)? {
-                Some(written) => {
-                    self.file(&written.tokens, options.timestamps, window, &mut transcription)?
-                }
-                None => window.end,
-            };
-            progress((start as f64 / frames as f64).min(1.0));
-        }
-        let texts = transcription.segments.iter().map(|segment| segment.text.as_str());
-        texts.collect::<String>().trim().clone_into(&mut transcription.text);
-        Ok(transcription)
+        self.transcribe_many(&[samples], options, 1, progress)
+            .pop()
+            .unwrap_or_else(|| Ok(Transcription::default()))
     }
 
     /// The encoder's vectors `[1500, d_model]`, one per 20 ms, of the 30 s from frame `start` of
@@ -148,11 +128,11 @@ impl Whisper {
         self.write(&self.writer(&self.rules(options), &prompt), heard, options)
     }
 
-    fn rules(&self, options: &TranscribeOptions) -> TokenRules {
+    pub(crate) fn rules(&self, options: &TranscribeOptions) -> TokenRules {
         TokenRules::new(&self.config, options.timestamps, self.length)
     }
 
-    fn writer<'a>(&'a self, rules: &'a TokenRules, prompt: &'a [u32]) -> Writer<'a> {
+    pub(crate) fn writer<'a>(&'a self, rules: &'a TokenRules, prompt: &'a [u32]) -> Writer<'a> {
         Writer {
             decoder: &self.decoder,
             rules,
@@ -166,7 +146,7 @@ impl Whisper {
 
     /// Adds what was said in a window to the transcription; gives the frame at which the next
     /// window starts.
-    fn file(
+    pub(crate) fn file(
         &self,
         tokens: &[u32],
         timestamps: Timestamps,
@@ -200,8 +180,12 @@ impl Whisper {
     }
 }
 
-fn check_samples(samples: &[f32]) -> Result<(), AsrError> {
-    match samples.iter().enumerate().find(|(_, sample)| !sample.is_finite()) {
+/// Louder than any sound, whatever its scale: the energies of such samples are no numbers.
+const TOO_LOUD: f32 = 1e9;
+
+pub(crate) fn check_samples(samples: &[f32]) -> Result<(), AsrError> {
+    let is_sound = |sample: &f32| sample.abs() < TOO_LOUD;
+    match samples.iter().enumerate().find(|(_, sample)| !is_sound(sample)) {
         None => Ok(()),
         Some((index, &value)) => {
             Err(AsrError::Sample { index, second: index as f64 / SAMPLE_RATE as f64, value })

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use candle_core::{DType, Device};
-use reelbench_nn::Checkpoint;
-use reelbench_protocol::Weights;
+use reelbench_nn::{Checkpoint, QuantizeError};
+use reelbench_protocol::{Quantization, Weights};
 
 use crate::config::{ConfigError, GenerationConfig, ModelConfig};
 use crate::decoder::Decoder;
@@ -30,18 +30,22 @@ impl Whisper {
     /// Loads a checkpoint in the hub's layout (`config.json`, `generation_config.json`,
     /// `tokenizer.json`, safetensors), or draws one of the published sizes at random.
     ///
-    /// Everything is computed in 32-bit floats. A dummy writes
+    /// Everything is computed in 32-bit floats. With a quantization, the linear layers of encoder and
+    /// decoder, and with the last of them the embeddings of tokens, are stored in ggml's blocks as far
+    /// as their shapes allow ([`reelbench_nn::quantized::Blocks::fitting`]: `q4k` is `q8_0` in layers of
+    /// 384 inputs), and their inputs are rounded to 8 bits; convolutions, positions and norms are
+    /// not. A dummy writes
     /// [`DUMMY_TOKENS_PER_WINDOW`] tokens per window of 30 s, whatever it predicts.
     ///
     /// # Errors
     /// When a file, key or tensor is missing, superfluous or at odds with the rest, when a preset
-    /// does not exist, and on any device but the processor.
-    pub fn load(weights: &Weights, device: &Device) -> Result<Self, AsrError> {
+    /// does not exist, with `nf4`, and on any device but the processor.
+    pub fn load(weights: &Weights, quantization: Quantization, device: &Device) -> Result<Self, AsrError> {
         if !device.is_cpu() {
             return Err(AsrError::Device);
         }
         match weights {
-            Weights::Local { path, .. } => Self::open(path, weights, device),
+            Weights::Local { path, .. } => Self::open(path, weights, quantization, device),
             Weights::Dummy { preset, seed } => {
                 let preset = Preset::find(preset).ok_or_else(|| unknown_preset(preset))?;
                 let parts = Parts {
@@ -50,12 +54,17 @@ impl Whisper {
                     vocabulary: Vocabulary::Printable,
                     length: Length::Exactly(DUMMY_TOKENS_PER_WINDOW),
                 };
-                Self::build(&Checkpoint::dummy(*seed), parts, weights, device)
+                Self::build(&Checkpoint::dummy(*seed), parts, weights, quantization, device)
             }
         }
     }
 
-    fn open(path: &Path, weights: &Weights, device: &Device) -> Result<Self, AsrError> {
+    fn open(
+        path: &Path,
+        weights: &Weights,
+        quantization: Quantization,
+        device: &Device,
+    ) -> Result<Self, AsrError> {
         let checkpoint = Checkpoint::open(path)?;
         let parts = Parts {
             model: checkpoint.config()?,
@@ -63,17 +72,21 @@ impl Whisper {
             vocabulary: Vocabulary::Checkpoint(Box::new(checkpoint.tokenizer()?)),
             length: Length::UntilEndOfText,
         };
-        Self::build(&checkpoint, parts, weights, device)
+        Self::build(&checkpoint, parts, weights, quantization, device)
     }
 
     fn build(
         checkpoint: &Checkpoint,
         parts: Parts,
         weights: &Weights,
+        quantization: Quantization,
         device: &Device,
     ) -> Result<Self, AsrError> {
         let config_error = |source: ConfigError| AsrError::Config { weights: weights.to_string(), source };
-        let tensor_error = |source| AsrError::Tensor { weights: weights.to_string(), source };
+        let tensor_error = |error| match error {
+            QuantizeError::Compute(source) => AsrError::Tensor { weights: weights.to_string(), source },
+            QuantizeError::Nf4 => AsrError::Quantize(QuantizeError::Nf4),
+        };
         parts.model.check().map_err(config_error)?;
         parts.generation.check(&parts.model).map_err(config_error)?;
         let encoder_tensors = checkpoint.var_builder(DType::F32, device).pp("model.encoder");
@@ -82,8 +95,8 @@ impl Whisper {
         let decoder_tensors = checkpoint.var_builder(decoder_dtype, device).pp("model.decoder");
         let whisper = Self {
             mel: MelSpectrogram::new(parts.model.num_mel_bins),
-            encoder: Encoder::load(&parts.model, &encoder_tensors).map_err(tensor_error)?,
-            decoder: Decoder::load(&parts.model, &decoder_tensors).map_err(tensor_error)?,
+            encoder: Encoder::load(&parts.model, quantization, &encoder_tensors).map_err(tensor_error)?,
+            decoder: Decoder::load(&parts.model, quantization, &decoder_tensors).map_err(tensor_error)?,
             vocabulary: parts.vocabulary,
             config: parts.generation,
             length: parts.length,
@@ -119,7 +132,7 @@ mod tests {
     #[test]
     fn an_unknown_preset_is_told_what_there_is() {
         let weights = Weights::Dummy { preset: "whisper-huge".to_owned(), seed: 0 };
-        let message = Whisper::load(&weights, &Device::Cpu).unwrap_err().to_string();
+        let message = Whisper::load(&weights, Quantization::None, &Device::Cpu).unwrap_err().to_string();
         assert!(message.contains("whisper-huge") && message.contains("whisper-large-v3-turbo"), "{message}");
     }
 
@@ -127,7 +140,7 @@ mod tests {
     fn a_missing_folder_is_named() {
         let path = std::env::temp_dir().join("reelbench-no-such-whisper");
         let weights = Weights::Local { path, name: "nowhere".to_owned() };
-        let message = Whisper::load(&weights, &Device::Cpu).unwrap_err().to_string();
+        let message = Whisper::load(&weights, Quantization::None, &Device::Cpu).unwrap_err().to_string();
         assert!(message.contains("reelbench-no-such-whisper"), "{message}");
     }
 }

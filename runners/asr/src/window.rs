@@ -1,5 +1,7 @@
 //! One window of sound, written down: greedily, by chance, or by beams.
 
+use std::collections::VecDeque;
+
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use reelbench_nn::vector;
@@ -44,14 +46,20 @@ pub(crate) struct Writer<'a> {
 }
 
 impl Writer<'_> {
+    /// Writes down one window by itself.
     pub(crate) fn write(&self, heard: &Heard, search: Search) -> Result<Written, AsrError> {
-        match search {
-            Search::Greedy => self.one_by_one(heard, likeliest),
-            Search::Sample { temperature, seed } => {
-                let mut rng = ChaCha8Rng::seed_from_u64(seed);
-                self.one_by_one(heard, |logits| draw(logits, temperature, &mut rng))
+        if let Search::Beams(num_beams) = search {
+            return self.by_beams(heard, num_beams);
+        }
+        let mut hypotheses = Hypotheses::default();
+        hypotheses.push(self.decoder, heard);
+        let mut writing = [Writing::new(self.prompt, search)];
+        loop {
+            advance(self.decoder, &mut hypotheses, &writing);
+            let logits = hypotheses.logits().next().ok_or(AsrError::NotANumber)?;
+            if let Some(written) = writing[0].read(self, logits)? {
+                return Ok(written);
             }
-            Search::Beams(num_beams) => self.by_beams(heard, num_beams),
         }
     }
 
@@ -64,55 +72,104 @@ impl Writer<'_> {
         }
     }
 
-    /// A hypothesis that holds the prompt, with its logits, and the probability that nobody speaks.
-    pub(crate) fn start(&self, heard: &Heard) -> Result<(Hypotheses, f64), AsrError> {
-        let mut hypotheses = Hypotheses::new(self.decoder, heard);
-        let mut no_speech = 0.0;
-        for (i, &token) in self.prompt.iter().enumerate() {
-            self.decoder.advance(&[token], heard, &mut hypotheses);
-            let is_last = i + 1 == self.prompt.len();
-            if i == 0 || is_last {
-                self.decoder.predict(&mut hypotheses);
-            }
-            if i == 0 {
-                no_speech = self.no_speech(&mut hypotheses)?;
-            }
-        }
-        Ok((hypotheses, no_speech))
-    }
-
-    fn no_speech(&self, hypotheses: &mut Hypotheses) -> Result<f64, AsrError> {
-        let logits = hypotheses.logits().next().ok_or(AsrError::NotANumber)?;
+    /// The probability that nobody speaks, from the logits after the start of transcript.
+    pub(crate) fn no_speech(&self, logits: &[f32]) -> Result<f64, AsrError> {
         let sum = checked_log_sum_exp(logits)?;
         Ok(logits.get(self.no_speech_token as usize).map_or(0.0, |logit| f64::from(logit - sum).exp()))
     }
+}
 
-    fn one_by_one(
-        &self,
-        heard: &Heard,
-        mut choose: impl FnMut(&[f32]) -> Option<usize>,
-    ) -> Result<Written, AsrError> {
-        let (mut hypotheses, no_speech) = self.start(heard)?;
-        let mut tokens = Vec::new();
-        let mut sum_logprob = 0.0;
-        let most = self.most();
-        while tokens.len() < most {
-            let logits = hypotheses.logits().next().ok_or(AsrError::NotANumber)?;
-            self.rules.apply(logits, &tokens);
-            let choice = choose(logits).ok_or(AsrError::NotANumber)?;
-            sum_logprob += f64::from(logits[choice] - checked_log_sum_exp(logits)?);
-            let token = choice as u32;
-            if token == self.end_of_text {
-                break;
+/// A window that is being written down, token by token.
+#[derive(Debug)]
+pub(crate) struct Writing {
+    /// Tokens of the prompt that the decoder has not been given.
+    prompt: VecDeque<u32>,
+    choice: Choice,
+    tokens: Vec<u32>,
+    sum_logprob: f64,
+    no_speech: Option<f64>,
+}
+
+#[derive(Debug)]
+enum Choice {
+    Likeliest,
+    Draw { temperature: f32, rng: Box<ChaCha8Rng> },
+}
+
+/// Gives every hypothesis its next token and computes what could follow, where somebody wants to
+/// know: `writings` belong to the hypotheses one by one.
+pub(crate) fn advance(decoder: &Decoder, hypotheses: &mut Hypotheses, writings: &[Writing]) {
+    let tokens: Vec<u32> = writings.iter().map(Writing::next).collect();
+    decoder.advance(&tokens, hypotheses);
+    if writings.iter().any(Writing::wants_logits) {
+        decoder.predict(hypotheses);
+    }
+}
+
+impl Writing {
+    /// The `prompt` holds at least the start of transcript; a search by beams is not for here.
+    pub(crate) fn new(prompt: &[u32], search: Search) -> Self {
+        let choice = match search {
+            Search::Greedy | Search::Beams(_) => Choice::Likeliest,
+            Search::Sample { temperature, seed } => {
+                Choice::Draw { temperature, rng: Box::new(ChaCha8Rng::seed_from_u64(seed)) }
             }
-            tokens.push(token);
-            if tokens.len() < most {
-                self.decoder.advance(&[token], heard, &mut hypotheses);
-                self.decoder.predict(&mut hypotheses);
-            }
+        };
+        let prompt = prompt.iter().copied().collect();
+        Self { prompt, choice, tokens: Vec::new(), sum_logprob: 0.0, no_speech: None }
+    }
+
+    /// What the decoder is given next.
+    fn next(&self) -> u32 {
+        self.prompt.front().or(self.tokens.last()).copied().unwrap_or_default()
+    }
+
+    /// Whether anything depends on what follows the next token.
+    fn wants_logits(&self) -> bool {
+        self.no_speech.is_none() || self.prompt.len() <= 1
+    }
+
+    /// Goes on by one token, chosen by the logits after [`Self::next`]. Gives what was written when
+    /// it ends.
+    pub(crate) fn read(
+        &mut self,
+        writer: &Writer<'_>,
+        logits: &mut [f32],
+    ) -> Result<Option<Written>, AsrError> {
+        if self.no_speech.is_none() {
+            self.no_speech = Some(writer.no_speech(logits)?);
         }
-        let avg_logprob = sum_logprob / (tokens.len() + 1) as f64;
-        Ok(Written { tokens, avg_logprob, no_speech })
+        self.prompt.pop_front();
+        let most = writer.most();
+        if !self.prompt.is_empty() {
+            return Ok(None);
+        }
+        if self.tokens.len() < most {
+            writer.rules.apply(logits, &self.tokens);
+            let choice = self.choice.among(logits).ok_or(AsrError::NotANumber)?;
+            self.sum_logprob += f64::from(logits[choice] - checked_log_sum_exp(logits)?);
+            let token = choice as u32;
+            if token == writer.end_of_text {
+                return Ok(Some(self.written()));
+            }
+            self.tokens.push(token);
+        }
+        Ok((self.tokens.len() >= most).then(|| self.written()))
+    }
+
+    fn written(&mut self) -> Written {
+        let tokens = std::mem::take(&mut self.tokens);
+        let avg_logprob = self.sum_logprob / (tokens.len() + 1) as f64;
+        Written { tokens, avg_logprob, no_speech: self.no_speech.unwrap_or_default() }
+    }
+}
+
+impl Choice {
+    fn among(&mut self, logits: &[f32]) -> Option<usize> {
+        match self {
+            Self::Likeliest => likeliest(logits),
+            Self::Draw { temperature, rng } => draw(logits, *temperature, rng),
+        }
     }
 }
 

@@ -3,11 +3,13 @@
 
 mod support;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
 use reelbench_asr::mel::MelSpectrogram;
-use reelbench_asr::{Timestamps, TranscribeOptions, Transcription, Whisper};
+use reelbench_asr::{TemperatureFallback, Timestamps, TranscribeOptions, Transcription, Whisper};
+use reelbench_protocol::Quantization;
 use reelbench_testkit::shared;
 use serde_json::Value;
 use support::{media, tiny_en};
@@ -58,7 +60,7 @@ fn assert_mel(mel: &reelbench_asr::mel::LogMel, reference: &[Vec<f32>]) {
 
 #[test]
 fn jfk_is_transcribed_as_by_the_reference() {
-    let Some(whisper) = tiny_en() else { return };
+    let Some(whisper) = tiny_en(Quantization::None) else { return };
     let samples = jfk();
     let mut reference = read(&fixture("jfk/reference.json"));
     // The reference counts the start of transcript as the first token, and derives the start from it.
@@ -70,7 +72,7 @@ fn jfk_is_transcribed_as_by_the_reference() {
 
 #[test]
 fn jfk_without_timestamps_is_transcribed_as_by_the_reference() {
-    let Some(whisper) = tiny_en() else { return };
+    let Some(whisper) = tiny_en(Quantization::None) else { return };
     let samples = jfk();
     let reference = read(&fixture("jfk/reference.json"));
     for (num_beams, key) in [(1, "tokens_without_timestamps"), (5, "tokens_without_timestamps_beam5")] {
@@ -96,7 +98,7 @@ fn a_film_is_transcribed_as_by_the_reference() {
 
 fn assert_kit(name: &str, file: &str) {
     let (Some(whisper), Some(samples), Some(reference)) =
-        (tiny_en(), media(file), shared(&format!("parity/whisper/{name}.json")))
+        (tiny_en(Quantization::None), media(file), shared(&format!("parity/whisper/{name}.json")))
     else {
         return;
     };
@@ -105,7 +107,7 @@ fn assert_kit(name: &str, file: &str) {
 
 #[test]
 fn encoded_jfk_agrees_with_the_reference() {
-    let Some(whisper) = tiny_en() else { return };
+    let Some(whisper) = tiny_en(Quantization::None) else { return };
     let references =
         candle_core::safetensors::load(fixture("jfk/reference.safetensors"), &Device::Cpu).unwrap();
     let reference = &references["encoder_first_30s_every_50_frames"];
@@ -125,6 +127,73 @@ fn transcribe(whisper: &Whisper, samples: &[f32], timestamps: Timestamps, num_be
     let found = whisper.transcribe(samples, &options, &mut |share| shares.push(share)).unwrap();
     assert!(shares.is_sorted() && shares.last().is_some_and(|&share| share >= 1.0), "progress {shares:?}");
     found
+}
+
+/// Scenes of films, and pieces of speech, all of different lengths: together they say what they say
+/// alone, one after another or as many as come, with the vocabulary's text and the real timestamps.
+#[test]
+fn sounds_transcribed_together_say_what_they_say_alone() {
+    let (Some(whisper), Some(film), Some(speech)) =
+        (tiny_en(Quantization::None), media("sintel_trailer-720p.mp4"), media("two_cities.wav"))
+    else {
+        return;
+    };
+    let jfk = jfk();
+    let mut sounds: Vec<&[f32]> = film.chunks(250_000).chain(speech.chunks(150_000)).collect();
+    sounds.extend([jfk.as_slice(), &speech[..600_000], &[], &jfk[..160]]);
+    let fallback = TemperatureFallback::On;
+    for options in [
+        TranscribeOptions::default(),
+        TranscribeOptions { temperature_fallback: fallback, ..TranscribeOptions::default() },
+    ] {
+        let alone: Vec<Transcription> = sounds
+            .iter()
+            .map(|samples| whisper.transcribe(samples, &options, &mut |_| ()).unwrap())
+            .collect();
+        assert!(alone.iter().filter(|transcription| !transcription.tokens.is_empty()).count() > 8);
+        for batch in [3, 64] {
+            let together = whisper.transcribe_many(&sounds, &options, batch, &mut |_| ());
+            let together: Vec<Transcription> = together.into_iter().map(Result::unwrap).collect();
+            assert_eq!(together, alone, "{batch} at once, {:?}", options.temperature_fallback);
+        }
+    }
+}
+
+/// Music makes the greedy text repeat itself; the fallback is there to stop that.
+#[test]
+fn music_does_not_come_out_as_one_sentence_over_and_over() {
+    let (Some(whisper), Some(samples)) = (tiny_en(Quantization::None), media("sintel_trailer-720p.mp4"))
+    else {
+        return;
+    };
+    let options =
+        TranscribeOptions { temperature_fallback: TemperatureFallback::On, ..TranscribeOptions::default() };
+    let found = whisper.transcribe(&samples, &options, &mut |_| ()).unwrap();
+    let mut counts = BTreeMap::<String, usize>::new();
+    for sentence in found.text.split(['.', '!', '?']).map(str::trim).filter(|sentence| !sentence.is_empty()) {
+        *counts.entry(sentence.to_lowercase()).or_default() += 1;
+    }
+    let most = counts.iter().max_by_key(|(_, count)| **count).unwrap();
+    assert!(*most.1 <= 4, "{most:?} in {}", found.text);
+    assert!(found.text.contains("as long as I can remember"), "what is said is still heard: {}", found.text);
+}
+
+/// Rounded weights may choose another word now and then; most must be the same.
+#[test]
+fn quantized_weights_hear_nearly_the_same() {
+    let Some(dense) = tiny_en(Quantization::None) else { return };
+    let dense = dense.weights_bytes();
+    let reference = read(&fixture("jfk/reference.json"));
+    let expected = reference["text"].as_str().unwrap();
+    for quantization in [Quantization::Q8_0, Quantization::Q4k] {
+        let whisper = tiny_en(quantization).unwrap();
+        assert!(whisper.weights_bytes() < dense * 2 / 3, "{quantization:?}: {}", whisper.weights_bytes());
+        let found = transcribe(&whisper, &jfk(), Timestamps::On, 1);
+        let (found, expected): (Vec<_>, Vec<_>) =
+            (found.text.split_whitespace().collect(), expected.split_whitespace().collect());
+        let same = found.iter().zip(&expected).filter(|(found, expected)| found == expected).count();
+        assert!(same + 1 >= expected.len().max(found.len()), "{quantization:?}: {found:?}");
+    }
 }
 
 fn assert_segments(found: &Transcription, reference: &Value) {

@@ -11,7 +11,7 @@ use reelbench_protocol::{
 use reelbench_vlm::{Caption, CaptionRequest, Captioner};
 use serde_json::json;
 
-use crate::stage1::{film_seconds, report_scene};
+use crate::stage1::{film_seconds, report_asr, report_ast, report_scene, report_yolo};
 
 /// Captions the scenes of a film one after the other. A scene that fails does not keep the next from its caption.
 pub(crate) fn run(
@@ -30,13 +30,16 @@ pub(crate) fn run(
     }
     // The length of what is captioned, so that a part of a film has the real-time factor of that part.
     let media_s = film_seconds(&film);
-    let request = CaptionRequest::from(spec);
+    let mut request = CaptionRequest::from(spec);
     let mut captions = Vec::with_capacity(film.scenes.len());
     watch.start();
     let mut frames = OpenFilm::new(video, &film, spec, watch);
     let total = film.scenes.len() as u32;
     for scene in 0..total {
         let at = Position { scene, total };
+        if let Some(question) = run.questions.get(scene as usize) {
+            request.question.clone_from(question);
+        }
         captions.push(caption_scene(at, &mut frames, captioner, &request, watch));
     }
     watch.stop();
@@ -57,9 +60,10 @@ fn effective(spec: &CaptionSpec, captioner: &Captioner, request: &CaptionRequest
     if let Some(most) = spec.max_scenes {
         effective.insert("max_scenes".to_owned(), json!(most));
     }
-    if let Some(scene) = &spec.scene {
-        report_scene(scene, &mut effective);
-    }
+    spec.scene.iter().for_each(|scene| report_scene(scene, &mut effective));
+    spec.asr.iter().for_each(|asr| report_asr(asr, &mut effective));
+    spec.ast.iter().for_each(|ast| report_ast(ast, &mut effective));
+    spec.yolo.iter().for_each(|yolo| report_yolo(yolo, &mut effective));
     effective
 }
 

@@ -3,17 +3,26 @@
 use std::time::Instant;
 
 use reelbench_asr::{TemperatureFallback, Timestamps, TranscribeOptions, Whisper};
+use reelbench_ast::SoundTagger;
+use reelbench_media::{Audio, FilmPass};
 use reelbench_nn::StageObserver;
-use reelbench_protocol::{CaptionProbe, Failure, FailureKind, Probe, SceneProbe, Stage, TranscribeProbe};
+use reelbench_protocol::{
+    CaptionProbe, DetectProbe, Failure, FailureKind, ObjectBox, Probe, Quantization, SceneProbe, Stage,
+    TagProbe, Tracker, TranscribeProbe,
+};
 use reelbench_vlm::{CaptionRequest, Captioner};
+use reelbench_yolo::{DetectOptions, Detector};
 use serde_json::{Map, Value, json};
 
 use crate::runner::open_device;
+use crate::stage1;
 
 pub(crate) fn run(probe: &Probe) -> Result<Value, Failure> {
     match probe {
         Probe::Scenes(probe) => scenes(probe),
         Probe::Transcribe(probe) => transcribe(probe),
+        Probe::Tag(probe) => tag(probe),
+        Probe::Detect(probe) => detect(probe),
         Probe::Caption(probe) => caption(probe),
     }
 }
@@ -32,7 +41,7 @@ fn scenes(probe: &SceneProbe) -> Result<Value, Failure> {
 
 fn transcribe(probe: &TranscribeProbe) -> Result<Value, Failure> {
     let audio = reelbench_media::decode_audio(&probe.media)?;
-    let whisper = Whisper::load(&probe.weights, &open_device(probe.device)?)?;
+    let whisper = Whisper::load(&probe.weights, Quantization::None, &open_device(probe.device)?)?;
     let options = TranscribeOptions {
         timestamps: if probe.timestamps { Timestamps::On } else { Timestamps::Off },
         num_beams: probe.num_beams,
@@ -50,6 +59,65 @@ fn transcribe(probe: &TranscribeProbe) -> Result<Value, Failure> {
         "segments": transcription.segments,
         "tokens": transcription.tokens,
     }))
+}
+
+fn tag(probe: &TagProbe) -> Result<Value, Failure> {
+    let audio = reelbench_media::decode_audio(&probe.media)?;
+    let tagger = SoundTagger::load(&probe.weights, Quantization::None, &open_device(probe.device)?)?;
+    let samples = stretch(&audio, probe)?;
+    let scores = tagger.clip_scores(samples.get(..tagger.window_samples()).unwrap_or(samples))?;
+    let labels = tagger.labels().iter().zip(scores).zip(0..);
+    let scores: Vec<Value> = labels
+        .map(|((label, score), index): (_, u32)| json!({"label": label, "index": index, "score": score}))
+        .collect();
+    Ok(json!({ "scores": scores }))
+}
+
+/// The part of the sound that is asked for.
+fn stretch<'a>(audio: &'a Audio, probe: &TagProbe) -> Result<&'a [f32], Failure> {
+    let sample = |seconds: f64| (seconds * f64::from(Audio::SAMPLE_RATE)).round() as usize;
+    let from = audio.samples.get(sample(probe.start_s)..).ok_or_else(|| {
+        let message = format!(
+            "{}: its sound ends at {:.2} s, before --start {}",
+            probe.media.display(),
+            audio.duration_s(),
+            probe.start_s
+        );
+        Failure::new(FailureKind::Input, message)
+    })?;
+    Ok(probe.seconds.and_then(|seconds| from.get(..sample(seconds))).unwrap_or(from))
+}
+
+fn detect(probe: &DetectProbe) -> Result<Value, Failure> {
+    let detector = Detector::load(&probe.weights, &open_device(probe.device)?)?;
+    let options = |tracker| {
+        let conf = probe.conf.unwrap_or(stage1::options(tracker).conf);
+        DetectOptions { conf, iou: probe.iou, max_det: probe.max_det }
+    };
+    let mut frames = Vec::new();
+    if reelbench_media::is_still_image(&probe.media)? {
+        let picture = reelbench_media::load_image(&probe.media)?;
+        let found = detector.detect(&picture, &options(Tracker::None))?;
+        frames.push(frame(0, &stage1::boxes(&found, None, detector.labels())));
+    } else {
+        let mut film = FilmPass::open(&probe.media, None)?;
+        let mut tracker = stage1::tracker(Tracker::Bytetrack, &film, 1);
+        while let Some(mut shown) = film.next_frame(1)? {
+            let found = detector.detect(&shown.rgb()?, &options(Tracker::Bytetrack))?;
+            frames.push(frame(shown.number, &stage1::boxes(&found, tracker.as_mut(), detector.labels())));
+        }
+    }
+    Ok(json!({ "frames": frames }))
+}
+
+fn frame(index: u32, boxes: &[ObjectBox]) -> Value {
+    let boxes: Vec<Value> = boxes
+        .iter()
+        .map(|found| {
+            json!({"xyxy": found.xyxy, "score": found.score, "class": found.class, "track": found.track})
+        })
+        .collect();
+    json!({"index": index, "boxes": boxes})
 }
 
 fn caption(probe: &CaptionProbe) -> Result<Value, Failure> {

@@ -1,10 +1,11 @@
 //! Results without work: the same request always gets the same.
 
 use reelbench_protocol::{
-    CaptionSpec, Dtype, Finish, RunSpec, Scene, SceneCaption, SceneList, Segment, Settings, TicksRun,
-    TimeBase, Timeline, Transcript,
+    AstSpec, CaptionSpec, Dtype, Finish, FrameObjects, ObjectBox, Objects, RunSpec, Scene, SceneCaption,
+    SceneList, Segment, Settings, SoundWindow, Sounds, Tag, TicksRun, TimeBase, Timeline, Tracker,
+    Transcript, Unit, YoloSpec,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Every film is this many frames, at 24 a second, in scenes of equal length.
 const FRAMES: u32 = 96;
@@ -17,15 +18,24 @@ const MOST_TOKENS: u32 = 12;
 /// Size of the vocabulary that tokens are drawn from.
 const VOCABULARY: u64 = 32_000;
 
+/// Labels of a sound: as many as `AudioSet` has.
+const SOUNDS: u32 = 527;
+
+/// Tags told of a window.
+const TAGS: u32 = 10;
+
 /// Length of every film in seconds.
 pub(crate) fn media_s() -> f64 {
-    f64::from(FRAMES) / f64::from(FRAMES_PER_SECOND)
+    second(FRAMES)
+}
+
+fn second(frame: u32) -> f64 {
+    f64::from(frame) / f64::from(FRAMES_PER_SECOND)
 }
 
 /// The scenes of every film.
 pub(crate) fn scenes() -> SceneList {
     let time_base = TimeBase { num: 1, den: FRAMES_PER_SECOND };
-    let second = |frame: u32| f64::from(frame) / f64::from(FRAMES_PER_SECOND);
     let length = FRAMES / SCENES;
     let scene = |n: u32| {
         let (start_frame, end_frame) = (n * length, (n + 1) * length);
@@ -38,11 +48,77 @@ pub(crate) fn scenes() -> SceneList {
     }
 }
 
-/// The speech of a film.
-pub(crate) fn transcript(run: &RunSpec) -> Transcript {
-    let text = format!(" This is {}.", run.spec.video.id);
-    let segment = Segment { start: 0.0, end: media_s(), text: text.clone(), tokens: vec![50_363, 770, 318] };
-    Transcript { text, segments: vec![segment] }
+/// The stretches of a film that requests or windows are made of, in seconds: its scenes, or all of it.
+pub(crate) fn stretches(unit: Unit, scenes: Option<&SceneList>) -> Vec<(f64, f64)> {
+    match (unit, scenes) {
+        (Unit::Scene, Some(list)) => list.scenes.iter().map(|scene| (scene.start_s, scene.end_s)).collect(),
+        _ => vec![(0.0, media_s())],
+    }
+}
+
+/// What is said in one stretch of a film. `salt` stands for whatever should not, but does, change the words.
+pub(crate) fn segment(run: &RunSpec, (start, end): (f64, f64), salt: &str) -> Segment {
+    let text = format!(" This is {} from second {start:.0}{salt}.", run.spec.video.id);
+    let said = (fnv1a(text.as_bytes()) % VOCABULARY) as u32;
+    Segment { start, end, text, tokens: vec![50_363, said] }
+}
+
+/// The speech of a film, put together.
+pub(crate) fn transcript(segments: Vec<Segment>) -> Transcript {
+    Transcript { text: segments.iter().map(|segment| segment.text.as_str()).collect(), segments }
+}
+
+/// The sounds of a film, best first in every window.
+pub(crate) fn sounds(run: &RunSpec, ast: &AstSpec, scenes: Option<&SceneList>, salt: &str) -> Sounds {
+    let window = |(start_s, end_s): (f64, f64)| {
+        let first = fnv1a(format!("{} {start_s} {salt}", run.spec.video.id).as_bytes());
+        // Every tag has half the score of the one before, and 7 has no factor in common with the number of labels.
+        let tag =
+            |n: u32| tag(((first + u64::from(7 * n)) % u64::from(SOUNDS)) as u32, 0.9 / 2_f32.powi(n as i32));
+        SoundWindow { start_s, end_s, tags: (0..TAGS).map(tag).collect() }
+    };
+    Sounds { windows: stretches(ast.per, scenes).into_iter().map(window).collect() }
+}
+
+fn tag(index: u32, score: f32) -> Tag {
+    Tag { label: format!("sound {index}"), index, score }
+}
+
+/// What `bench probe tag` prints: every label in order.
+pub(crate) fn tag_probe() -> Value {
+    let scores = (0..SOUNDS).map(|index| tag(index, 1.0 / (index + 1) as f32));
+    json!({ "scores": scores.collect::<Vec<_>>() })
+}
+
+/// One object that moves from left to right through every film.
+pub(crate) fn objects(yolo: &YoloSpec, salt: &str) -> Objects {
+    let shift = (fnv1a(salt.as_bytes()) % 7) as f32;
+    let frames = (0..FRAMES).step_by(yolo.every_nth_frame.max(1) as usize).map(|frame| {
+        let left = frame as f32 + if salt.is_empty() { 0.0 } else { 1.0 + shift };
+        FrameObjects { frame, pts_s: second(frame), boxes: vec![walker(left, yolo.tracker)] }
+    });
+    Objects { tracker: yolo.tracker, frames: frames.collect() }
+}
+
+fn walker(left: f32, tracker: Tracker) -> ObjectBox {
+    let track = match tracker {
+        Tracker::Bytetrack => Some(1),
+        Tracker::None => None,
+    };
+    ObjectBox {
+        xyxy: [left, 20.0, left + 30.0, 80.0],
+        score: 0.75,
+        class: 0,
+        label: "person".to_owned(),
+        track,
+    }
+}
+
+/// What `bench probe detect` prints, as for a picture.
+pub(crate) fn detect_probe() -> Value {
+    let ObjectBox { xyxy, score, class, track, .. } = walker(0.0, Tracker::None);
+    let found = json!({"xyxy": xyxy, "score": score, "class": class, "track": track});
+    json!({"frames": [{"index": 0, "boxes": [found]}]})
 }
 
 /// The middles of the scenes a repeat captions, in seconds.
@@ -65,14 +141,10 @@ pub(crate) fn caption(
     salt: &str,
 ) -> SceneCaption {
     let settings = &caption.settings;
+    let question = run.questions.get(scene as usize).unwrap_or(&caption.question);
     let subject = format!(
-        "{} {} {} {} {} {} {salt}",
-        run.spec.video.id,
-        caption.model,
-        caption.question,
-        settings.quantization,
-        settings.frames_per_scene,
-        scene
+        "{} {} {question} {} {} {scene} {salt}",
+        run.spec.video.id, caption.model, settings.quantization, settings.frames_per_scene,
     );
     let first = fnv1a(subject.as_bytes());
     let count = settings.max_new_tokens.min(MOST_TOKENS);
@@ -81,10 +153,7 @@ pub(crate) fn caption(
     SceneCaption {
         scene,
         frame_pts_s: vec![middle_s; settings.frames_per_scene as usize],
-        prompt: caption
-            .prompt
-            .clone()
-            .unwrap_or_else(|| format!("USER: <image> {} ASSISTANT:", caption.question)),
+        prompt: caption.prompt.clone().unwrap_or_else(|| format!("USER: <image> {question} ASSISTANT:")),
         prompt_tokens: 16,
         tokens,
         text,
@@ -127,5 +196,13 @@ mod tests {
         assert_eq!(list.timeline.len(), FRAMES);
         assert_eq!(list.scenes.first().unwrap().start_frame, 0);
         assert_eq!(list.scenes.last().unwrap().end_frame, FRAMES);
+    }
+
+    #[test]
+    fn a_probe_tells_every_label_in_order() {
+        let probe = tag_probe();
+        let indices: Vec<u64> =
+            probe["scores"].as_array().unwrap().iter().map(|tag| tag["index"].as_u64().unwrap()).collect();
+        assert_eq!(indices, (0..527).collect::<Vec<_>>());
     }
 }

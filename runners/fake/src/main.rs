@@ -12,6 +12,7 @@ mod made_up;
 mod misbehave;
 mod runner;
 mod script;
+mod stage1;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use reelbench_protocol::{CellId, Event, Output, Progress, RepeatResult, RunSpec, Stage};
 use rustix::process::{Signal, getpid, kill_process};
+use serde_json::json;
 
 use crate::made_up;
 use crate::script::{Behaviour, Greeting};
@@ -50,6 +51,7 @@ pub(crate) fn in_repeat(behaviour: Behaviour, run: &RunSpec) {
             exit(0);
         }
         Behaviour::OtherCell => say_event(&Event::Repeat(Box::new(answer_for_another_cell(run)))),
+        Behaviour::NegativeSpan => say_with_negative_span(run),
         _ => {}
     }
 }
@@ -69,8 +71,20 @@ pub(crate) fn hang() -> ! {
 fn answer_for_another_cell(run: &RunSpec) -> RepeatResult {
     let mut spec = run.spec.clone();
     spec.video.id = format!("not-{}", spec.video.id).parse().unwrap_or(spec.video.id);
+    RepeatResult { cell: CellId::of(&spec), ..empty_answer(run) }
+}
+
+/// An answer that has no form in our own types.
+fn say_with_negative_span(run: &RunSpec) {
+    if let Ok(mut event) = serde_json::to_value(Event::Repeat(Box::new(empty_answer(run)))) {
+        event["spans"] = json!([{"stage": Stage::Asr, "start_ns": 0, "duration_ns": -5}]);
+        say(&format!("{event}\n"));
+    }
+}
+
+fn empty_answer(run: &RunSpec) -> RepeatResult {
     RepeatResult {
-        cell: CellId::of(&spec),
+        cell: run.cell.clone(),
         repeat: run.repeat,
         pass: run.pass,
         media_s: made_up::media_s(),

@@ -7,21 +7,21 @@ use std::time::Duration;
 
 use reelbench_kit::{Repeat, Runner, Stopwatch};
 use reelbench_protocol::{
-    AsrEngine, AsrSupport, AsrUnit, Capabilities, CaptionSpec, CaptionerSupport, Detector, Dtype, Failure,
+    AsrEngine, AsrSupport, AstSupport, Capabilities, CaptionSpec, CaptionerSupport, Detector, Dtype, Failure,
     FailureKind, Family, Hello, LoadSpec, Models, Output, PROTOCOL_VERSION, Probe, Quantization, RunSpec,
-    RunnerInfo, SceneCaption, SceneSupport, Settings, Stage, Stage1Output, Stage1Spec, Work,
+    RunnerInfo, SceneCaption, SceneSupport, Settings, Stage, Tracker, Unit, Weights, Work, YoloSupport,
 };
 use serde_json::{Value, json};
 
 use crate::script::{Behaviour, Greeting, Script};
-use crate::{made_up, misbehave};
+use crate::{made_up, misbehave, stage1};
 
 /// Bytes its weights claim.
 const WEIGHTS_BYTES: u64 = 1_000_000;
 
 /// Presets besides the behaviours, as real runners have them.
-const GOOD_PRESETS: [&str; 4] =
-    ["whisper-tiny.en", "llava-next-tiny", "instructblip-tiny", "phi-3.5-vision-tiny"];
+const GOOD_PRESETS: [&str; 6] =
+    ["whisper-tiny.en", "ast-tiny", "yolov8n", "llava-next-tiny", "instructblip-tiny", "phi-3.5-vision-tiny"];
 
 /// The runner.
 #[derive(Debug)]
@@ -52,26 +52,7 @@ impl Runner for FakeRunner {
     }
 
     fn load(&mut self, load: &LoadSpec) -> Result<u64, Failure> {
-        let weights = match &load.models {
-            Models::Stage1 { asr } => asr.as_ref(),
-            Models::Caption { weights, .. } => Some(weights),
-        };
-        let Some(weights) = weights else { return Ok(0) };
-        let _ = writeln!(io::stderr(), "loading {weights}");
-        match Behaviour::of(weights) {
-            Behaviour::LoadFailure => {
-                let message =
-                    format!("{weights}: model.safetensors lacks the tensor `lm_head.weight`; fetch it again");
-                Err(Failure::new(FailureKind::Weights, message))
-            }
-            Behaviour::LoadOutOfMemory => {
-                let message = format!("{weights} needs 14 GB and 8 GB are free; choose a quantization");
-                Err(Failure::new(FailureKind::Memory, message))
-            }
-            Behaviour::LoadCrash => std::process::abort(),
-            Behaviour::LoadHang => misbehave::hang(),
-            _ => Ok(WEIGHTS_BYTES),
-        }
+        weights(&load.models).into_iter().map(load_one).sum()
     }
 
     fn run(&mut self, run: &RunSpec, watch: &mut Stopwatch<'_>) -> Result<Repeat, Failure> {
@@ -91,12 +72,14 @@ impl Runner for FakeRunner {
         }
         watch.start();
         let output = match &run.spec.work {
-            Work::Stage1(stage1) => Output::Stage1(run_stage1(run, stage1, behaviour, watch)),
+            Work::Stage1(spec) => Output::Stage1(stage1::run(run, spec, behaviour, watch)),
             Work::Caption(caption) => Output::Caption { scenes: run_caption(run, caption, behaviour, watch) },
         };
         watch.stop();
-        if behaviour == Behaviour::LongSpan {
-            watch.time(Stage::Decode, None, || ());
+        match behaviour {
+            Behaviour::LongSpan => watch.time(Stage::Decode, None, || ()),
+            Behaviour::LongOverlap => watch.record_since(Stage::Yolo, None, 0),
+            _ => {}
         }
         Ok(Repeat {
             media_s: media_s(behaviour),
@@ -109,10 +92,42 @@ impl Runner for FakeRunner {
     fn probe(&mut self, probe: &Probe) -> Result<Value, Failure> {
         match probe {
             Probe::Scenes(_) => Ok(json!(made_up::scenes())),
+            Probe::Tag(_) => Ok(made_up::tag_probe()),
+            Probe::Detect(_) => Ok(made_up::detect_probe()),
             Probe::Transcribe(_) | Probe::Caption(_) => {
-                Err(Failure::new(FailureKind::Unsupported, "the fake runner probes nothing but scenes"))
+                let message = "the fake runner probes nothing but scenes, sounds and objects";
+                Err(Failure::new(FailureKind::Unsupported, message))
             }
         }
+    }
+}
+
+fn weights(models: &Models) -> Vec<&Weights> {
+    match models {
+        Models::Stage1 { asr, ast, yolo } => {
+            let stored = [asr, ast].into_iter().flatten().map(|model| &model.weights);
+            stored.chain(yolo).collect()
+        }
+        Models::Caption { weights, .. } => vec![weights],
+    }
+}
+
+/// Bytes that weights take up.
+fn load_one(weights: &Weights) -> Result<u64, Failure> {
+    let _ = writeln!(io::stderr(), "loading {weights}");
+    match Behaviour::of([weights]) {
+        Behaviour::LoadFailure => {
+            let message =
+                format!("{weights}: model.safetensors lacks the tensor `lm_head.weight`; fetch it again");
+            Err(Failure::new(FailureKind::Weights, message))
+        }
+        Behaviour::LoadOutOfMemory => {
+            let message = format!("{weights} needs 14 GB and 8 GB are free; choose a quantization");
+            Err(Failure::new(FailureKind::Memory, message))
+        }
+        Behaviour::LoadCrash => std::process::abort(),
+        Behaviour::LoadHang => misbehave::hang(),
+        _ => Ok(WEIGHTS_BYTES),
     }
 }
 
@@ -133,38 +148,23 @@ fn capabilities() -> Capabilities {
         scene: Some(SceneSupport { detectors: Detector::ALL.to_vec() }),
         asr: Some(AsrSupport {
             engines: AsrEngine::ALL.to_vec(),
-            per: AsrUnit::ALL.to_vec(),
+            per: Unit::ALL.to_vec(),
             max_concurrency: 8,
             max_num_beams: 5,
+            quantization: Quantization::ALL.to_vec(),
             presets: presets.clone(),
         }),
+        ast: Some(AstSupport {
+            per: Unit::ALL.to_vec(),
+            max_batch: 64,
+            quantization: Quantization::ALL.to_vec(),
+            presets: presets.clone(),
+        }),
+        yolo: Some(YoloSupport { trackers: Tracker::ALL.to_vec(), presets: presets.clone() }),
+        parallel: true,
         captioners: Family::ALL.iter().map(captioner).collect(),
         devices: vec!["cpu".to_owned()],
     }
-}
-
-fn run_stage1(
-    run: &RunSpec,
-    stage1: &Stage1Spec,
-    behaviour: Behaviour,
-    watch: &mut Stopwatch<'_>,
-) -> Stage1Output {
-    let mut output = Stage1Output::default();
-    if stage1.scene.is_some() {
-        watch.time(Stage::Scene, None, || take_time(behaviour));
-        if behaviour == Behaviour::SceneFailure {
-            let message = format!("{}: the file breaks off at byte 1024", run.spec.video.path.display());
-            output.failures.push(Failure::new(FailureKind::Input, message).in_stage(Stage::Scene));
-        } else {
-            output.scenes = Some(made_up::scenes());
-        }
-    }
-    if stage1.asr.is_some() {
-        watch.time(Stage::Asr, None, || take_time(behaviour));
-        output.transcript = Some(made_up::transcript(run));
-    }
-    misbehave::in_repeat(behaviour, run);
-    output
 }
 
 fn run_caption(
@@ -210,7 +210,8 @@ fn fail_scene(caption: &mut SceneCaption) {
     caption.text.clear();
 }
 
-fn take_time(behaviour: Behaviour) {
+/// As long as a piece of work takes: no time, unless the script says otherwise.
+pub(crate) fn take_time(behaviour: Behaviour) {
     if let Behaviour::Slow { ms } = behaviour {
         thread::sleep(Duration::from_millis(ms));
     }
@@ -226,14 +227,18 @@ fn media_s(behaviour: Behaviour) -> f64 {
 
 fn effective(run: &RunSpec, behaviour: Behaviour) -> Settings {
     let mut effective = made_up::effective(run);
-    if behaviour == Behaviour::Lie {
-        let (name, value) = match &run.spec.work {
-            Work::Stage1(_) => ("scene.threshold", json!(30.0)),
-            Work::Caption(caption) => ("use_cache", json!(!caption.settings.use_cache)),
-        };
-        effective.insert(name.to_owned(), value);
-    }
+    let last = run.spec.requested().pop_last().filter(|_| behaviour == Behaviour::Lie);
+    effective.extend(last.map(|(name, value)| (name, other_than(&value))));
     effective
+}
+
+/// Another value of the same type.
+fn other_than(value: &Value) -> Value {
+    match value {
+        Value::Bool(is_on) => json!(!is_on),
+        Value::Number(number) => json!(number.as_f64().unwrap_or_default() + 1.0),
+        _ => json!("another"),
+    }
 }
 
 #[expect(clippy::panic, reason = "a runner that panics is one of the things a harness has to survive")]

@@ -67,10 +67,20 @@ pub(crate) enum Behaviour {
     },
     /// Other tokens in every repeat.
     Unstable,
+    /// Other words in every repeat.
+    UnstableTranscript,
+    /// Other sounds in every repeat.
+    UnstableSounds,
+    /// Other boxes in every repeat.
+    UnstableObjects,
     /// Other tokens with the cache than without.
     CacheBug,
+    /// Other words, sounds and boxes with other requests under way at once, windows at a time, or side by side.
+    KnobBug,
     /// One scene of a captioning cell fails, or the scenes of a stage-1 cell.
     SceneFailure,
+    /// The speech of a stage-1 cell fails.
+    SpeechFailure,
     /// The repeat fails for its input's sake.
     Fail,
     /// The repeat fails for want of memory.
@@ -113,9 +123,17 @@ pub(crate) enum Behaviour {
     NegativeTime,
     /// A span that ends after the repeat.
     LongSpan,
+    /// A span over all others that ends after the repeat.
+    LongOverlap,
+    /// A span whose length is negative.
+    NegativeSpan,
+    /// A box whose place is not a number.
+    NanBox,
+    /// Tags that do not begin with the best.
+    UnsortedTags,
     /// Captions for fewer scenes than asked.
     MissingScene,
-    /// Another setting than asked.
+    /// Another setting than asked: the last by name.
     Lie,
     /// Weights that cannot be used.
     LoadFailure,
@@ -137,12 +155,17 @@ fn exit_code() -> u8 {
 
 impl Behaviour {
     /// Every behaviour's name, which is also that of the preset that has it.
-    pub(crate) const NAMES: [&str; 30] = [
+    pub(crate) const NAMES: [&str; 39] = [
         "ok",
         "slow",
         "unstable",
+        "unstable-transcript",
+        "unstable-sounds",
+        "unstable-objects",
         "cache-bug",
+        "knob-bug",
         "scene-failure",
+        "speech-failure",
         "fail",
         "out-of-memory",
         "panic",
@@ -162,6 +185,10 @@ impl Behaviour {
         "nan-time",
         "negative-time",
         "long-span",
+        "long-overlap",
+        "negative-span",
+        "nan-box",
+        "unsorted-tags",
         "missing-scene",
         "lie",
         "load-failure",
@@ -170,10 +197,12 @@ impl Behaviour {
         "load-hang",
     ];
 
-    /// The behaviour of a preset; those that name none behave well.
-    pub(crate) fn of(weights: &Weights) -> Self {
-        preset(weights)
-            .and_then(|name| serde_json::from_value(serde_json::json!({ "do": name })).ok())
+    /// The behaviour of presets: that of the first that names one which is not good. Others behave well.
+    pub(crate) fn of<'a>(weights: impl IntoIterator<Item = &'a Weights>) -> Self {
+        let named = weights.into_iter().filter_map(preset);
+        named
+            .filter_map(|name| serde_json::from_value(serde_json::json!({ "do": name })).ok())
+            .find(|behaviour| *behaviour != Self::Ok)
             .unwrap_or(Self::Ok)
     }
 }
@@ -195,9 +224,7 @@ impl Script {
     /// What happens in a repeat.
     pub(crate) fn behaviour(&self, run: &RunSpec) -> Behaviour {
         let rule = self.rules.iter().find(|rule| rule.when.holds(run));
-        rule.map(|rule| rule.then)
-            .or_else(|| weights(&run.spec.work).map(Behaviour::of))
-            .unwrap_or(Behaviour::Ok)
+        rule.map_or_else(|| Behaviour::of(run.spec.weights()), |rule| rule.then)
     }
 }
 
@@ -207,20 +234,13 @@ impl When {
             Work::Caption(caption) => Some(caption.model.as_str()),
             Work::Stage1(_) => None,
         };
-        let preset = weights(&run.spec.work).and_then(preset);
+        let has_preset = |wanted: &str| run.spec.weights().filter_map(preset).any(|preset| preset == wanted);
         self.kind.is_none_or(|kind| kind == run.spec.kind())
             && self.video.as_deref().is_none_or(|video| video == run.spec.video.id.as_str())
             && self.model.as_deref().is_none_or(|wanted| Some(wanted) == model)
-            && self.preset.as_deref().is_none_or(|wanted| Some(wanted) == preset)
+            && self.preset.as_deref().is_none_or(has_preset)
             && self.pass.is_none_or(|pass| pass == run.pass)
             && self.repeat.is_none_or(|repeat| repeat == run.repeat)
-    }
-}
-
-fn weights(work: &Work) -> Option<&Weights> {
-    match work {
-        Work::Stage1(stage1) => stage1.asr.as_ref().map(|asr| &asr.weights),
-        Work::Caption(caption) => Some(&caption.weights),
     }
 }
 
@@ -237,7 +257,7 @@ mod tests {
 
     #[test]
     fn every_name_is_a_behaviour_and_others_behave_well() {
-        let of = |preset: &str| Behaviour::of(&Weights::Dummy { preset: preset.to_owned(), seed: 0 });
+        let of = |preset: &str| Behaviour::of([&Weights::Dummy { preset: preset.to_owned(), seed: 0 }]);
         for name in Behaviour::NAMES {
             assert_eq!(of(name) == Behaviour::Ok, name == "ok", "{name}");
         }

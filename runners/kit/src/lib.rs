@@ -11,4 +11,4 @@ mod ticker;
 
 pub use memory::PeakMemory;
 pub use serve::{Repeat, Runner, serve};
-pub use stopwatch::{Laps, Stopwatch};
+pub use stopwatch::{Clock, Laps, Stopwatch};

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use reelbench_protocol::{Progress, Span, Stage};
+use reelbench_protocol::{Activity, Progress, Span, Stage};
 
 /// Room for spans before any allocation: five stages of 10,000 scenes.
 const SPANS_RESERVED: usize = 50_000;
@@ -12,10 +12,22 @@ const SPANS_RESERVED: usize = 50_000;
 /// Spans go into memory reserved beforehand and are read out after the repeat, so that nothing is
 /// serialized or allocated inside one.
 pub struct Stopwatch<'a> {
-    origin: Instant,
+    clock: Clock,
     wall_ns: Option<u64>,
     spans: Vec<Span>,
-    progress: &'a dyn Fn(Progress),
+    progress: &'a (dyn Fn(Progress) + Sync),
+}
+
+/// The time since a stopwatch's start, for work on other threads.
+#[derive(Debug, Clone, Copy)]
+pub struct Clock(Instant);
+
+impl Clock {
+    /// Nanoseconds since the start.
+    pub fn elapsed_ns(self) -> u64 {
+        // 2^64 ns are 584 years.
+        self.0.elapsed().as_nanos() as u64
+    }
 }
 
 /// What a stopwatch measured.
@@ -29,15 +41,19 @@ pub struct Laps {
 
 impl<'a> Stopwatch<'a> {
     /// A stopwatch that hands progress to `progress`. It runs from now until told to [`start`](Self::start) again.
-    pub fn new(progress: &'a dyn Fn(Progress)) -> Self {
-        Self { origin: Instant::now(), wall_ns: None, spans: Vec::with_capacity(SPANS_RESERVED), progress }
+    pub fn new(progress: &'a (dyn Fn(Progress) + Sync)) -> Self {
+        Self::from_clock(Clock(Instant::now()), progress)
+    }
+
+    fn from_clock(clock: Clock, progress: &'a (dyn Fn(Progress) + Sync)) -> Self {
+        Self { clock, wall_ns: None, spans: Vec::with_capacity(SPANS_RESERVED), progress }
     }
 
     /// Begins the repeat: what came before, such as reading the request, does not count.
     pub fn start(&mut self) {
         self.spans.clear();
         self.wall_ns = None;
-        self.origin = Instant::now();
+        self.clock = Clock(Instant::now());
     }
 
     /// Ends the repeat: what comes after, such as collecting results, does not count.
@@ -47,22 +63,43 @@ impl<'a> Stopwatch<'a> {
 
     /// Nanoseconds since the start.
     pub fn elapsed_ns(&self) -> u64 {
-        nanoseconds(self.origin)
+        self.clock.elapsed_ns()
+    }
+
+    /// The clock, for threads that time their own work and hand it to [`record`](Self::record).
+    pub fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    /// A stopwatch with the same start, for work that goes on beside this one's. [`join`](Self::join) brings its
+    /// spans back.
+    #[must_use]
+    pub fn beside(&self) -> Self {
+        Self::from_clock(self.clock, self.progress)
+    }
+
+    /// Takes over the spans of a stopwatch that ran [`beside`](Self::beside) this one.
+    pub fn join(&mut self, beside: Self) {
+        self.spans.extend(beside.spans);
+    }
+
+    /// Records spans that were timed elsewhere by this stopwatch's clock.
+    pub fn record(&mut self, spans: impl IntoIterator<Item = Span>) {
+        self.spans.extend(spans);
     }
 
     /// Times `work` as a span of `stage`, in scene `scene` if it belongs to one.
     pub fn time<T>(&mut self, stage: Stage, scene: Option<u32>, work: impl FnOnce() -> T) -> T {
         let start_ns = self.elapsed_ns();
         let result = work();
-        let duration_ns = self.elapsed_ns() - start_ns;
-        self.spans.push(Span { stage, scene, start_ns, duration_ns });
+        self.record_since(stage, scene, start_ns);
         result
     }
 
     /// Records a span that ended just now and began at `start_ns`, for work whose stages are only known from inside.
     pub fn record_since(&mut self, stage: Stage, scene: Option<u32>, start_ns: u64) {
         let duration_ns = self.elapsed_ns().saturating_sub(start_ns);
-        self.spans.push(Span { stage, scene, start_ns, duration_ns });
+        self.spans.push(Span { stage, scene, activity: Activity::Compute, start_ns, duration_ns });
     }
 
     /// Tells how far the repeat has come. Call it between spans.
@@ -72,14 +109,9 @@ impl<'a> Stopwatch<'a> {
 
     /// The measurements; the repeat ends here if it was not stopped before.
     pub fn finish(self) -> Laps {
-        let wall_ns = self.wall_ns.unwrap_or_else(|| nanoseconds(self.origin));
+        let wall_ns = self.wall_ns.unwrap_or_else(|| self.clock.elapsed_ns());
         Laps { wall_ns, spans: self.spans }
     }
-}
-
-fn nanoseconds(since: Instant) -> u64 {
-    // 2^64 ns are 584 years.
-    since.elapsed().as_nanos() as u64
 }
 
 #[cfg(test)]
@@ -102,5 +134,24 @@ mod tests {
         assert_eq!((span.stage, span.scene), (Stage::Vision, Some(3)));
         assert!(span.duration_ns >= 2_000_000);
         assert!(span.start_ns + span.duration_ns <= laps.wall_ns);
+    }
+
+    #[test]
+    fn work_beside_shares_the_clock_and_brings_its_spans_back() {
+        let mut watch = Stopwatch::new(&|_| {});
+        watch.start();
+        std::thread::scope(|scope| {
+            let mut beside = watch.beside();
+            let sounds = scope.spawn(move || {
+                beside.time(Stage::Ast, None, || std::thread::sleep(Duration::from_millis(2)));
+                beside
+            });
+            watch.time(Stage::Asr, None, || std::thread::sleep(Duration::from_millis(2)));
+            watch.join(sounds.join().unwrap());
+        });
+        watch.stop();
+        let laps = watch.finish();
+        assert_eq!(laps.spans.iter().map(|span| span.stage).collect::<Vec<_>>(), [Stage::Asr, Stage::Ast]);
+        assert!(laps.spans.iter().all(|span| span.start_ns + span.duration_ns <= laps.wall_ns));
     }
 }

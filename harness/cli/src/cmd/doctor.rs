@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use reelbench_exec::environment;
 use reelbench_matrix::Folders;
-use reelbench_protocol::{Environment, Hello};
+use reelbench_protocol::{AsrSupport, Capabilities, Environment, Hello};
 use serde::Serialize;
 
 use crate::args::{DoctorArgs, Output};
@@ -86,9 +86,9 @@ fn describe(findings: &Findings) -> String {
                 &format!("{} {} ({})", hello.runner.name, hello.runner.version, libraries.join(", ")),
             );
             row("devices", &none_or(&hello.capabilities.devices));
-            let families: Vec<String> =
-                hello.capabilities.captioners.iter().map(|captioner| captioner.family.to_string()).collect();
-            row("captioners", &none_or(&families));
+            for (stage, offer) in offers(&hello.capabilities) {
+                row(stage, &offer);
+            }
         }
         (None, Some(problem)) => row("runner", problem),
         (None, None) => {}
@@ -99,6 +99,38 @@ fn describe(findings: &Findings) -> String {
     );
     row("models", &none_or(&findings.models));
     text
+}
+
+/// What a runner offers, stage by stage.
+fn offers(capabilities: &Capabilities) -> [(&'static str, String); 6] {
+    let Capabilities { scene, asr, ast, yolo, parallel, captioners, .. } = capabilities;
+    let scenes = scene.as_ref().map(|scene| words(&scene.detectors));
+    let speech = asr.as_ref().map(|asr| {
+        let AsrSupport { engines, quantization, max_num_beams, max_concurrency, .. } = asr;
+        format!(
+            "{}; quantization {}; up to {max_num_beams} beams, {max_concurrency} requests at once",
+            words(engines),
+            words(quantization)
+        )
+    });
+    let sounds = ast.as_ref().map(|ast| {
+        format!("quantization {}; up to {} windows at once", words(&ast.quantization), ast.max_batch)
+    });
+    let objects = yolo.as_ref().map(|yolo| format!("tracker {}", words(&yolo.trackers)));
+    let families: Vec<_> = captioners.iter().map(|captioner| captioner.family).collect();
+    let none = || "none".to_owned();
+    [
+        ("scenes", scenes.unwrap_or_else(none)),
+        ("speech", speech.unwrap_or_else(none)),
+        ("sounds", sounds.unwrap_or_else(none)),
+        ("objects", objects.unwrap_or_else(none)),
+        ("side by side", if *parallel { "speech and sounds".to_owned() } else { none() }),
+        ("captioners", words(&families)),
+    ]
+}
+
+fn words<T: ToString>(list: &[T]) -> String {
+    none_or(&list.iter().map(ToString::to_string).collect::<Vec<_>>())
 }
 
 fn none_or(list: &[String]) -> String {

@@ -42,7 +42,7 @@ struct CellJson<'a> {
     requested: Settings,
     dummy_weights: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    scenes_from: Option<&'a CellId>,
+    stage1_from: Option<&'a CellId>,
 }
 
 impl<'a> PlanJson<'a> {
@@ -70,12 +70,12 @@ impl<'a> CellJson<'a> {
             },
             requested: cell.spec.requested(),
             dummy_weights: cell.spec.uses_dummy_weights(),
-            scenes_from: cell.scenes_from.as_ref(),
+            stage1_from: cell.stage1_from.as_ref(),
         }
     }
 }
 
-/// A line per cell, then the skipped ones, then the sum.
+/// A line per cell, a caption's with the stage-1 cell that feeds it, then the skipped ones, then the sum.
 fn describe(planned: &Planned) -> String {
     let cells = &planned.expansion.cells;
     let skipped = &planned.expansion.skipped;
@@ -85,8 +85,9 @@ fn describe(planned: &Planned) -> String {
     // Writing to a string cannot fail.
     for cell in cells {
         let dummy = if cell.spec.uses_dummy_weights() { "  (dummy weights)" } else { "" };
-        let _ =
-            writeln!(text, "{}  {:<7}  {}{dummy}", cell.id, cell.spec.kind().as_str(), labels.label(cell));
+        let from = cell.stage1_from.as_ref().map_or_else(String::new, |stage1| format!("  from {stage1}"));
+        let (kind, label) = (cell.spec.kind().as_str(), labels.label(cell));
+        let _ = writeln!(text, "{}  {kind:<7}  {label}{from}{dummy}", cell.id);
     }
     for SkippedCell { cell, reason } in skipped {
         let _ = writeln!(text, "{}  skipped  {}: {reason}", cell.id, labels.label(cell));

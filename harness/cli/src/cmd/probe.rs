@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 use reelbench_exec::{RunnerError, RunnerLog, RunnerProcess};
 use reelbench_matrix::Folders;
 use reelbench_protocol::{
-    CaptionProbe, Command, Detector, Event, Probe, SceneProbe, SceneSpec, TranscribeProbe, Weights,
+    CaptionProbe, Command, DetectProbe, Detector, Event, Probe, SceneProbe, SceneSpec, TagProbe,
+    TranscribeProbe, Weights,
 };
 
-use crate::args::{CaptionArgs, ProbeCommand, ScenesArgs, TranscribeArgs};
+use crate::args::{CaptionArgs, DetectArgs, ProbeCommand, ScenesArgs, TagArgs, TranscribeArgs};
 use crate::error::BenchError;
 use crate::exit_code::Exit;
 use crate::{interrupt, print, runners};
@@ -21,6 +22,8 @@ pub(crate) fn probe(command: ProbeCommand) -> Result<Exit, BenchError> {
     let (runner, probe) = match command {
         ProbeCommand::Scenes(args) => (args.runner.runner.clone(), scenes(&args)?),
         ProbeCommand::Transcribe(args) => (args.runner.runner.clone(), transcribe(args)?),
+        ProbeCommand::Tag(args) => (args.runner.runner.clone(), tag(args)?),
+        ProbeCommand::Detect(args) => (args.runner.runner.clone(), detect(args)?),
         ProbeCommand::Caption(args) => (args.runner.runner.clone(), caption(*args)?),
     };
     let runner = runners::find(&runner, None)?;
@@ -56,6 +59,27 @@ fn transcribe(args: TranscribeArgs) -> Result<Probe, BenchError> {
         num_beams: args.num_beams,
         timestamps: args.timestamps,
         temperature_fallback: args.temperature_fallback,
+    }))
+}
+
+fn tag(args: TagArgs) -> Result<Probe, BenchError> {
+    Ok(Probe::Tag(TagProbe {
+        media: existing(&args.media)?,
+        weights: weights(args.weights)?,
+        device: args.device,
+        start_s: args.start,
+        seconds: args.seconds,
+    }))
+}
+
+fn detect(args: DetectArgs) -> Result<Probe, BenchError> {
+    Ok(Probe::Detect(DetectProbe {
+        media: existing(&args.media)?,
+        weights: weights(args.weights)?,
+        device: args.device,
+        conf: args.conf,
+        iou: args.iou,
+        max_det: args.max_det,
     }))
 }
 

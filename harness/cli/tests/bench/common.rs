@@ -55,11 +55,17 @@ impl Workplace {
     }
 
     pub(crate) fn command(&self, args: &[&str]) -> Ended {
+        self.command_with(args, &[])
+    }
+
+    /// Runs `bench` with these environment variables.
+    pub(crate) fn command_with(&self, args: &[&str], variables: &[(&str, &str)]) -> Ended {
         let output: Output = Command::new(bench())
             .args(args)
             .current_dir(self.folder.path())
             .env_remove("BENCH_RUNNER")
             .env("HF_HUB_CACHE", self.path("hub"))
+            .envs(variables.iter().copied())
             .output()
             .unwrap();
         let text = |bytes: &[u8]| {

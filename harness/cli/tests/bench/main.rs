@@ -10,6 +10,7 @@
 mod broken_input;
 mod common;
 mod fake_runner;
+mod findings;
 mod mistakes;
 mod pipeline;
 mod probes;

@@ -109,6 +109,62 @@ fn captions_are_the_reference_s_with_the_cache_on_and_off() {
 }
 
 #[test]
+fn sounds_and_objects_are_asked_of_the_runner() {
+    let workplace = Workplace::new();
+    workplace.copy(&clip(), "clip.mp4");
+    let tagged =
+        workplace.bench("probe tag clip.mp4 --weights dummy:ok --start 2 --seconds 3.5 --runner fake");
+    let scores = tagged.expect(0).json()["scores"].as_array().unwrap().clone();
+    assert_eq!(scores.len(), 527);
+    assert_eq!(scores[3]["index"], 3);
+    assert!(scores[3]["label"].is_string() && scores[3]["score"].is_number());
+    let found = workplace
+        .bench("probe detect clip.mp4 --weights dummy:ok --conf 0.5 --iou 0.6 --max-det 10 --runner fake")
+        .expect(0)
+        .json();
+    assert_eq!(found["frames"][0]["index"], 0);
+    for key in ["xyxy", "score", "class", "track"] {
+        assert!(found["frames"][0]["boxes"][0].get(key).is_some(), "{key}: {found:#}");
+    }
+}
+
+#[test]
+fn sounds_and_objects_of_the_clip_have_their_form() {
+    let workplace = Workplace::new();
+    workplace.copy(&clip(), "clip.mp4");
+    let scores = workplace.bench("probe tag clip.mp4 --weights dummy:ast-tiny").expect(0).json();
+    let scores = scores["scores"].as_array().unwrap();
+    assert_eq!((scores.len(), &scores[0]["label"]), (527, &Value::from("Speech")));
+    assert!(scores.iter().zip(0..).all(|(score, index)| score["index"] == index));
+    let frames =
+        workplace.bench("probe detect clip.mp4 --weights dummy:yolov8-tiny --max-det 5").expect(0).json();
+    let frames = frames["frames"].as_array().unwrap();
+    assert_eq!(frames.len(), 408, "every frame of the clip");
+    assert!(frames.iter().all(|frame| frame["boxes"].as_array().unwrap().len() <= 5));
+}
+
+#[test]
+fn numbers_that_no_probe_can_take_are_refused() {
+    let workplace = Workplace::new();
+    for (args, word) in [
+        ("tag clip.mp4 --weights dummy:ok --start -1", "before the start"),
+        ("tag clip.mp4 --weights dummy:ok --seconds 0", "no sound in them"),
+        ("tag clip.mp4 --weights dummy:ok --seconds inf", "not a finite number"),
+        ("detect clip.mp4 --weights dummy:ok --conf 1.5", "between 0 and 1"),
+        ("detect clip.mp4 --weights dummy:ok --iou nan", "between 0 and 1"),
+        ("detect clip.mp4 --weights dummy:ok --max-det 0", "0 is not in"),
+        ("detect clip.mp4", "--weights"),
+    ] {
+        let said = workplace.bench(&format!("probe {args}")).expect(2).stderr;
+        assert!(said.contains(word), "{args}: {said}");
+    }
+    for probe in ["tag", "detect"] {
+        let help = workplace.bench(&format!("probe {probe} --help")).expect(0).stdout;
+        assert!(help.contains(&format!("  bench probe {probe} ")), "an example: {help}");
+    }
+}
+
+#[test]
 fn a_probe_s_mistakes_are_told() {
     let workplace = Workplace::new();
     let ended = workplace.bench("probe scenes nowhere.mp4").expect(2);
@@ -120,6 +176,10 @@ fn a_probe_s_mistakes_are_told() {
     workplace.copy(&clip(), "clip.mp4");
     let ended = workplace.bench("probe transcribe clip.mp4 --weights empty").expect(1);
     assert!(ended.stderr.contains("empty"), "{}", ended.stderr);
+    let ended = workplace.bench("probe tag nowhere.wav --weights dummy:ast-tiny").expect(2);
+    assert!(ended.stderr.contains("no such file: nowhere.wav"), "{}", ended.stderr);
+    let ended = workplace.bench("probe detect clip.mp4 --weights nowhere.safetensors").expect(2);
+    assert!(ended.stderr.contains("--weights nowhere.safetensors"), "{}", ended.stderr);
     let ended = workplace.bench("probe transcribe clip.mp4 --weights dummy:whisper-tinny").expect(1);
     assert!(ended.stderr.contains("whisper-tiny"), "{}", ended.stderr);
 }

@@ -2,10 +2,12 @@
 
 use std::collections::HashSet;
 
+use super::Reader;
 use super::models::{cannot_honour, has};
-use super::{Reader, located};
-use crate::combination::{Adds, Combination, PartialAsr, PartialScene};
-use crate::matrix::Matrix;
+use super::stage1::{means_nothing, needs};
+use crate::combination::{Adds, Combination};
+use crate::knob::{BaseStage, Knob};
+use crate::matrix::{Matrix, Model};
 use crate::node::Node;
 use crate::problem::{Located, Problem};
 use crate::setting::SettingName;
@@ -77,23 +79,18 @@ impl Reader<'_> {
             let node = node.get(name.as_str())?;
             Some(Located { value: name.read(node)?, place: Some(node.place) })
         };
+        let settings = SettingName::ALL.into_iter().filter_map(setting).collect();
+        let mut knobs = Vec::new();
+        for &knob in Knob::ALL {
+            let value = node.get(knob.name()).and_then(|node| self.value(knob, node));
+            knobs.extend(value.map(|value| (knob, value)));
+        }
         Combination {
             place: node.place,
             video: video.and_then(|video| self.parse(video)),
             model: model.and_then(|model| self.parse(model)),
-            settings: SettingName::ALL.into_iter().filter_map(setting).collect(),
-            scene: PartialScene {
-                detector: node.get("scene.detector").and_then(located),
-                threshold: node.get("scene.threshold").and_then(located),
-                min_scene_len: node.get("scene.min_scene_len").and_then(located),
-            },
-            asr: PartialAsr {
-                engine: node.get("asr.engine").and_then(located),
-                weights: node.get("asr.weights").and_then(|weights| self.weights(weights)),
-                per: node.get("asr.per").and_then(located),
-                concurrency: node.get("asr.concurrency").and_then(located),
-                num_beams: node.get("asr.num_beams").and_then(located),
-            },
+            settings,
+            knobs,
         }
     }
 
@@ -110,34 +107,76 @@ impl Reader<'_> {
 
     /// Whether an entry of `include` can add a cell.
     fn check_addition(&mut self, node: &Node, entry: &Combination, known: &Known<'_>, matrix: &Matrix) {
-        let stages = [
-            ("scene", matrix.scene.is_some(), entry.scene.is_empty()),
-            ("asr", matrix.asr.is_some(), entry.asr.is_empty()),
-        ];
-        for (stage, present, unnamed) in stages {
-            if !present && !unnamed {
-                let problem =
-                    Problem::error(format!("`include` names `{stage}`, but `stage1.{stage}` is left out"));
-                self.problems.push(problem.at(node.place).help(format!("add `{stage}` to stage1")));
-            }
-        }
+        self.check_stages(node, entry, matrix);
+        self.check_engine(node, entry, matrix);
         if entry.adds() == Adds::Stage1 {
             return;
         }
-        if !entry.asr.is_empty() {
+        let models: Vec<&Model> = matrix
+            .models
+            .iter()
+            .filter(|model| entry.model.as_ref().is_none_or(|id| *id == model.id))
+            .collect();
+        let foreign = |(knob, _): &&(Knob, _)| {
+            knob.stage() != Some(BaseStage::Scene) && !models.iter().any(|model| model.has(*knob))
+        };
+        if let Some((knob, _)) = entry.knobs.iter().find(foreign) {
             let problem =
                 Problem::error("an entry of `include` adds a caption or a stage-1 cell, not both at once");
-            self.problems.push(problem.at(node.place).help("write the `asr.` keys in an entry of their own"));
+            let keys = knob.stage().map_or("`parallel`".to_owned(), |stage| format!("the `{stage}.` keys"));
+            self.problems.push(problem.at(node.place).help(format!("write {keys} in an entry of their own")));
         }
         if !known.any_models {
             let problem = Problem::error("this entry of `include` adds a caption, but there are no models");
-            self.problems
-                .push(problem.at(node.place).help("add `models`, or name only `scene.` and `asr.` keys"));
+            self.problems.push(problem.at(node.place).help("add `models`, or name only keys of stage 1"));
         }
         if let Some(model) = matrix.models.iter().find(|model| entry.model.as_ref() == Some(&model.id)) {
             let family = model.family.value;
             for setting in entry.settings.iter().filter(|setting| !has(family, setting.value.name())) {
                 self.problems.push(cannot_honour(family, setting.value.name()).at(setting.place));
+            }
+        }
+    }
+
+    /// An entry can only name values of stages that the matrix asks for.
+    fn check_stages(&mut self, node: &Node, entry: &Combination, matrix: &Matrix) {
+        for &stage in BaseStage::ALL {
+            let named = entry.knobs.iter().any(|(knob, _)| knob.stage() == Some(stage));
+            if named && !matrix.stage1.has(stage) {
+                let problem =
+                    Problem::error(format!("`include` names `{stage}`, but `stage1.{stage}` is left out"));
+                self.problems.push(problem.at(node.place).help(format!("add `{stage}` to stage1")));
+            }
+        }
+        let both = matrix.stage1.has(BaseStage::Asr) && matrix.stage1.has(BaseStage::Ast);
+        if let (Some(parallel), false) = (entry.knob(Knob::Parallel), both) {
+            let problem = Problem::error("`parallel` changes nothing without both `asr` and `ast` in stage1");
+            self.problems.push(problem.at(parallel.place).help("remove it"));
+        }
+    }
+
+    /// The engine of an entry must have what it needs, and a use for what the entry names.
+    fn check_engine(&mut self, node: &Node, entry: &Combination, matrix: &Matrix) {
+        let named: Vec<_> =
+            entry.knobs.iter().filter(|(knob, _)| knob.stage() == Some(BaseStage::Asr)).collect();
+        let Some(engine) = matrix.stage1.added(entry).engine().filter(|_| !named.is_empty()) else { return };
+        for (knob, value) in named.iter().filter(|(knob, _)| !knob.is_for(engine)) {
+            let problem = means_nothing(knob.name(), &[engine]);
+            self.problems
+                .push(problem.at(value.place).help("remove it, or name another `asr.engine` beside it"));
+        }
+        if matrix.stage1.engines().contains(&engine) {
+            return;
+        }
+        for knob in Knob::of_stage(BaseStage::Asr).filter(|knob| node.get(knob.name()).is_none()) {
+            // What stands in stage1 is another engine's, and one service's key must not be sent to another.
+            let is_anothers = matches!(knob, Knob::AsrEndpoint | Knob::AsrModel)
+                && knob.is_for(engine)
+                && matrix.stage1.axes.contains_key(&knob);
+            if is_anothers || needs(engine, knob) {
+                let problem = Problem::error(format!("this entry of `include` needs `{}`", knob.name()));
+                let why = if is_anothers { "that of stage1 is another engine's. " } else { "" };
+                self.problems.push(problem.at(node.place).help(format!("{why}{}", knob.key().about)));
             }
         }
     }

@@ -10,6 +10,7 @@ mod run;
 mod stage1;
 mod videos;
 
+use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::fs::File;
 use std::io::Read;
@@ -19,7 +20,8 @@ use std::str::FromStr;
 use crate::check::check;
 use crate::folders::Folders;
 use crate::grammar;
-use crate::matrix::{Axis, Matrix};
+use crate::knob::BaseStage;
+use crate::matrix::Matrix;
 use crate::node::{self, Node};
 use crate::problem::{Located, MatrixError, Problem, Severity};
 use crate::setting::FromNode;
@@ -33,6 +35,8 @@ struct Reader<'a> {
     /// The matrix's folder; paths are relative to it.
     base: &'a Path,
     folders: &'a Folders,
+    /// The stages that the matrix asks for, right or wrong.
+    asked: BTreeSet<BaseStage>,
     problems: Vec<Problem>,
 }
 
@@ -52,8 +56,14 @@ impl Matrix {
     pub fn parse(text: &str, file: &Path, folders: &Folders) -> Result<Self, MatrixError> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let root = node::parse(text).map_err(|problem| MatrixError::new(file, text, vec![problem]))?;
-        let mut reader =
-            Reader { base: file.parent().unwrap_or(Path::new("")), folders, problems: Vec::new() };
+        let stage1 = root.get("stage1");
+        let is_asked = |stage: &BaseStage| stage1.is_some_and(|stage1| stage1.get(stage.as_str()).is_some());
+        let mut reader = Reader {
+            base: file.parent().unwrap_or(Path::new("")),
+            folders,
+            asked: BaseStage::ALL.iter().copied().filter(is_asked).collect(),
+            problems: Vec::new(),
+        };
         check(&root, &Shape::Map(&grammar::MATRIX), "the matrix", &mut reader.problems);
         let matrix = reader.matrix(&root, file, text);
         let (errors, warnings): (Vec<_>, Vec<_>) =
@@ -76,10 +86,10 @@ pub(crate) fn read_text(file: &Path) -> Result<String, MatrixError> {
 
 impl Reader<'_> {
     fn matrix(&mut self, root: &Node, file: &Path, text: &str) -> Matrix {
-        let (scene, asr) = self.stage1(root.get("stage1"));
+        let stage1 = self.stage1(root.get("stage1"));
         let videos = self.videos(root.get("videos"));
         let models = self.models(root);
-        if root.is_map() && scene.is_none() && asr.is_none() && root.get("models").is_none() {
+        if root.is_map() && stage1.is_empty() && root.get("models").is_none() {
             let problem = Problem::error("there is nothing to do: the matrix has neither stage1 nor models");
             self.problems.push(problem.at(root.place).help("add `stage1`, `models` or both"));
         }
@@ -89,8 +99,7 @@ impl Reader<'_> {
             text: text.to_owned(),
             name: self.name(root.get("name")),
             videos,
-            scene,
-            asr,
+            stage1,
             models,
             exclude: Vec::new(),
             include: Vec::new(),
@@ -146,17 +155,6 @@ impl Reader<'_> {
         );
         None
     }
-}
-
-/// The values of an axis, or its default.
-fn axis<T: FromNode>(node: Option<&Node>, default: T) -> Axis<T> {
-    values(node).unwrap_or_else(|| vec![Located::default_value(default)])
-}
-
-/// The values of an axis that is there and has any of the right type.
-fn values<T: FromNode>(node: Option<&Node>) -> Option<Axis<T>> {
-    let axis: Axis<T> = node?.elements().iter().filter_map(located).collect();
-    (!axis.is_empty()).then_some(axis)
 }
 
 /// A value of the right type and its place.

@@ -1,15 +1,17 @@
 //! `models` and `settings`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
-use reelbench_protocol::{CaptionSettings, Family, ModelId};
+use reelbench_protocol::{CaptionSettings, Family, ModelId, Placeholder, Question, QuestionError};
 
 use super::{Reader, located};
 use crate::grammar::{DEFAULT_NUM_CROPS, DEFAULT_QUESTION};
+use crate::knob::BaseStage;
 use crate::matrix::{Axis, Model};
 use crate::node::Node;
 use crate::problem::{Located, Place, Problem};
 use crate::setting::{Setting, SettingName};
+use crate::words::{Closed, offer};
 
 impl Reader<'_> {
     pub(super) fn models(&mut self, root: &Node) -> Vec<Model> {
@@ -37,15 +39,61 @@ impl Reader<'_> {
         let weights = node.get("weights").and_then(|weights| self.weights(weights));
         let family: Located<Family> = node.get("family").and_then(located)?;
         let axes = self.axes(family.value, node.get("settings"), shared);
+        let question = node.get("question").and_then(|question| self.question(question));
+        let told = question.as_ref().map(told).unwrap_or_default();
+        let prompt = node.get("prompt");
+        self.check_prompt(prompt, &told);
         let text = |key: &str| node.get(key).and_then(Node::text).map(str::to_owned);
         Some(Model {
             id: id?,
             family,
             weights: weights?,
             question: text("question").unwrap_or_else(|| DEFAULT_QUESTION.to_owned()),
+            told,
             prompt: text("prompt"),
             axes,
         })
+    }
+
+    /// The template of a question whose stages the matrix asks for.
+    fn question(&mut self, node: &Node) -> Option<Question> {
+        let question = match node.text()?.parse::<Question>() {
+            Ok(question) => question,
+            Err(error) => {
+                let problem = Problem::error(error.to_string()).at(node.place);
+                self.problems.push(match &error {
+                    QuestionError::Unknown { word } => {
+                        problem.help(offer(word, "a question tells of", &Placeholder::words()))
+                    }
+                    QuestionError::Unbalanced => problem,
+                });
+                return None;
+            }
+        };
+        for placeholder in question.placeholders() {
+            let stage = stage_of(placeholder);
+            if !self.asked.contains(&stage) {
+                let problem = Problem::error(format!(
+                    "the question tells of {{{placeholder}}}, but `stage1.{stage}` is left out"
+                ));
+                self.problems.push(problem.at(node.place).help(format!("add `{stage}` to stage1")));
+            }
+        }
+        Some(question)
+    }
+
+    /// A prompt takes the question's place, and is no template.
+    fn check_prompt(&mut self, prompt: Option<&Node>, told: &BTreeSet<BaseStage>) {
+        let Some((prompt, text)) = prompt.and_then(|prompt| Some((prompt, prompt.text()?))) else { return };
+        if !told.is_empty() {
+            let problem =
+                Problem::error("`prompt` takes the place of a question that tells of what was found");
+            self.problems.push(problem.at(prompt.place).help("remove one of them"));
+        } else if text.parse::<Question>().is_ok_and(|template| !template.placeholders().is_empty()) {
+            let problem =
+                Problem::warning("`prompt` is given to the model as it is: only `question` is a template");
+            self.problems.push(problem.at(prompt.place));
+        }
     }
 
     /// The axes of a model: its own, else those of all models, else the default.
@@ -104,4 +152,18 @@ fn axis(name: SettingName, node: Option<&Node>) -> Axis<Setting> {
 fn default(name: SettingName) -> Setting {
     // Crops are the one setting without a default for every family.
     name.of(&CaptionSettings::default()).unwrap_or(Setting::NumCrops(DEFAULT_NUM_CROPS))
+}
+
+/// The stages that a question tells of.
+fn told(question: &Question) -> BTreeSet<BaseStage> {
+    question.placeholders().into_iter().map(stage_of).collect()
+}
+
+/// The stage that finds what a placeholder stands for.
+fn stage_of(placeholder: Placeholder) -> BaseStage {
+    match placeholder {
+        Placeholder::Transcript => BaseStage::Asr,
+        Placeholder::Sounds => BaseStage::Ast,
+        Placeholder::Objects => BaseStage::Yolo,
+    }
 }

@@ -38,7 +38,7 @@ impl Reader<'_> {
         }
     }
 
-    fn duration(&mut self, node: &Node) -> Option<Duration> {
+    pub(super) fn duration(&mut self, node: &Node) -> Option<Duration> {
         let text = node.text()?;
         match humantime::parse_duration(text) {
             Ok(duration) if !duration.is_zero() => Some(duration),

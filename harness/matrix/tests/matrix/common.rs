@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use reelbench_matrix::{Expansion, Folders, Matrix, MatrixError};
 use reelbench_protocol::{
-    AsrEngine, AsrSupport, AsrUnit, Capabilities, CaptionerSupport, Detector, Dtype, Family, Quantization,
-    SceneSupport,
+    AsrEngine, AsrSupport, AstSupport, Capabilities, CaptionerSupport, Detector, Dtype, Family, Quantization,
+    SceneSupport, Tracker, Unit, YoloSupport,
 };
 
 /// The folder that the tests' matrices lie in.
@@ -56,11 +56,20 @@ pub(crate) fn everything() -> Capabilities {
         scene: Some(SceneSupport { detectors: Detector::ALL.to_vec() }),
         asr: Some(AsrSupport {
             engines: AsrEngine::ALL.to_vec(),
-            per: AsrUnit::ALL.to_vec(),
+            per: Unit::ALL.to_vec(),
             max_concurrency: 1024,
             max_num_beams: 64,
+            quantization: Quantization::ALL.to_vec(),
             presets: vec!["whisper-tiny".to_owned()],
         }),
+        ast: Some(AstSupport {
+            per: Unit::ALL.to_vec(),
+            max_batch: 256,
+            quantization: Quantization::ALL.to_vec(),
+            presets: vec!["ast-tiny".to_owned()],
+        }),
+        yolo: Some(YoloSupport { trackers: Tracker::ALL.to_vec(), presets: vec!["yolov8-tiny".to_owned()] }),
+        parallel: true,
         captioners: Family::ALL.iter().copied().map(captioner).collect(),
         devices: vec!["cpu".to_owned()],
     }

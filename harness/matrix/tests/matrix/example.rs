@@ -83,7 +83,7 @@ fn the_example_expands_as_it_says() {
                 caption.settings.use_cache,
                 caption.settings.quantization,
                 caption.settings.num_crops,
-                cell.scenes_from.as_ref().unwrap()
+                cell.stage1_from.as_ref().unwrap()
             ),
         })
         .collect();

@@ -102,7 +102,7 @@ proptest! {
             let first = kind(&expansion, CellKind::Stage1)
                 .into_iter()
                 .find(|cell| cell.spec.video == caption.spec.video && scene(cell) == scene(caption));
-            prop_assert_eq!(caption.scenes_from.as_ref(), first.map(|cell| &cell.id));
+            prop_assert_eq!(caption.stage1_from.as_ref(), first.map(|cell| &cell.id));
         }
     }
 
@@ -152,8 +152,8 @@ proptest! {
         prop_assert!(kept.iter().all(|cell| rest.any(|other| other == cell)));
         let ids: HashSet<_> = kept.iter().map(|cell| &cell.id).collect();
         for cell in &kept {
-            prop_assert!(cell.scenes_from.as_ref().is_none_or(|id| ids.contains(id)));
-            let needed = kept.iter().any(|other| other.scenes_from.as_ref() == Some(&cell.id));
+            prop_assert!(cell.stage1_from.as_ref().is_none_or(|id| ids.contains(id)));
+            let needed = kept.iter().any(|other| other.stage1_from.as_ref() == Some(&cell.id));
             prop_assert!(selection.matches(cell) || needed);
         }
         prop_assert!(expansion.cells.iter().filter(|cell| selection.matches(cell)).all(|cell| ids.contains(&cell.id)));
@@ -184,13 +184,13 @@ fn lines(expansion: &Expansion) -> Vec<String> {
 fn without_scenes_a_film_is_one_scene() {
     let expansion = expand(&with(""));
     assert_eq!(lines(&expansion), ["caption film captioner beams=1 scene=None"]);
-    assert_eq!(expansion.cells[0].scenes_from, None);
+    assert_eq!(expansion.cells[0].stage1_from, None);
     let expansion = expand(&with("stage1: {asr: {weights: \"dummy:whisper-tiny\"}}"));
     assert_eq!(
         lines(&expansion),
         ["stage1 film scene=None concurrency=Some(1)", "caption film captioner beams=1 scene=None"]
     );
-    assert_eq!(expansion.cells[1].scenes_from, None);
+    assert_eq!(expansion.cells[1].stage1_from, None);
 }
 
 #[test]
@@ -210,7 +210,7 @@ fn an_included_caption_brings_the_cell_that_finds_its_scenes() {
             "caption film captioner beams=2 scene=Some(9.0)",
         ]
     );
-    assert_eq!(expansion.cells[5].scenes_from, Some(expansion.cells[2].id.clone()));
+    assert_eq!(expansion.cells[5].stage1_from, Some(expansion.cells[2].id.clone()));
 }
 
 #[test]
@@ -246,9 +246,19 @@ const KEYS: &[(&str, &str, &str, CellsWith)] = &[
     ("scene.min_scene_len", "15", "16", CellsWith::Any),
     ("asr.engine", "whisper", "whisper", CellsWith::Stage1),
     ("asr.weights", "\"dummy:whisper-tiny?seed=0\"", "\"dummy:whisper-tiny?seed=1\"", CellsWith::Stage1),
+    ("asr.quantization", "none", "q8_0", CellsWith::Stage1),
+    ("asr.num_beams", "1", "2", CellsWith::Stage1),
+    ("asr.temperature_fallback", "false", "true", CellsWith::Stage1),
     ("asr.per", "file", "scene", CellsWith::Stage1),
     ("asr.concurrency", "1", "2", CellsWith::Stage1),
-    ("asr.num_beams", "1", "2", CellsWith::Stage1),
+    ("ast.weights", "\"dummy:ast-tiny\"", "\"dummy:ast-tiny?seed=1\"", CellsWith::Stage1),
+    ("ast.quantization", "none", "q4k", CellsWith::Stage1),
+    ("ast.per", "file", "scene", CellsWith::Stage1),
+    ("ast.batch", "1", "8", CellsWith::Stage1),
+    ("yolo.weights", "\"dummy:yolov8-tiny\"", "\"dummy:yolov8-tiny?seed=1\"", CellsWith::Stage1),
+    ("yolo.every_nth_frame", "5", "1", CellsWith::Stage1),
+    ("yolo.tracker", "bytetrack", "none", CellsWith::Stage1),
+    ("parallel", "false", "true", CellsWith::Stage1),
 ];
 
 #[derive(Clone, Copy, PartialEq)]
@@ -263,7 +273,7 @@ fn every_key_of_an_entry_matches_by_its_value() {
     let text = "version: 1
 name: a
 videos: [{id: film, path: clips/film.mp4}, {id: other, path: clips/film.mp4}]
-stage1: {scene: {}, asr: {weights: \"dummy:whisper-tiny\"}}
+stage1: {scene: {}, asr: {weights: \"dummy:whisper-tiny\"}, ast: {weights: \"dummy:ast-tiny\"}, yolo: {weights: \"dummy:yolov8-tiny\"}}
 models: [{id: captioner, family: phi3-v, weights: weights}, {id: idle, family: phi3-v, weights: weights}]
 exclude: [{video: other}, {model: idle}";
     for (key, present, absent, with) in KEYS {
@@ -281,6 +291,14 @@ exclude: [{video: other}, {model: idle}";
     }
     let described = schema()["properties"]["exclude"]["items"]["properties"].clone();
     let mut tried: Vec<&str> = KEYS.iter().map(|(key, ..)| *key).collect();
+    // Only remote engines have these; `stage1.rs` tries them.
+    tried.extend([
+        "asr.endpoint",
+        "asr.model",
+        "asr.requests_per_minute",
+        "asr.request_timeout",
+        "asr.api_version",
+    ]);
     tried.sort_unstable();
     let mut keys: Vec<&str> = described.as_object().unwrap().keys().map(String::as_str).collect();
     keys.sort_unstable();
@@ -292,7 +310,7 @@ fn every_key_of_an_entry_can_add() {
     let text = "version: 1
 name: a
 videos: [{id: film, path: clips/film.mp4}]
-stage1: {scene: {}, asr: {weights: \"dummy:whisper-tiny\"}}
+stage1: {scene: {}, asr: {weights: \"dummy:whisper-tiny\"}, ast: {weights: \"dummy:ast-tiny\"}, yolo: {weights: \"dummy:yolov8-tiny\"}}
 models: [{id: captioner, family: phi3-v, weights: weights}]
 include: ";
     for (key, present, absent, with) in
@@ -305,7 +323,7 @@ include: ";
         if *with == CellsWith::Any {
             let both = expand(&format!("{text}[{{model: captioner, {key}: {absent}}}]\n"));
             assert_eq!(both.cells.len(), 4, "{key}");
-            assert_eq!(both.cells[3].scenes_from, Some(both.cells[1].id.clone()), "{key}");
+            assert_eq!(both.cells[3].stage1_from, Some(both.cells[1].id.clone()), "{key}");
         }
     }
 }

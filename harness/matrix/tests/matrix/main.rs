@@ -11,5 +11,7 @@ mod errors;
 mod example;
 mod expand;
 mod hostile;
+mod question;
 mod schema;
+mod stage1;
 mod words;

@@ -18,6 +18,11 @@ fn with_line(map: &str, line: &str) -> (String, u32) {
                 .to_owned(),
             "    ",
         ),
+        "stage1.ast" => (
+            with("stage1:\n  scene: {}\n  asr: {weights: \"dummy:whisper-tiny\"}\n  ast:\n    weights: \"dummy:ast-tiny\""),
+            "    ",
+        ),
+        "stage1.yolo" => (with("stage1:\n  yolo:\n    weights: \"dummy:yolov8-tiny\""), "    "),
         "stage1.scene" | "stage1.asr" => {
             (with(&format!("stage1:\n  {}:", map.trim_start_matches("stage1."))), "    ")
         }
@@ -63,7 +68,9 @@ fn every_map_of_the_format_is_in_the_schema() {
         "settings",
         "stage1",
         "stage1.asr",
+        "stage1.ast",
         "stage1.scene",
+        "stage1.yolo",
         "videos",
         "videos.reference",
     ];

@@ -202,6 +202,6 @@ fn cells_are_selected_by_every_key() {
     let kept = with_dependencies(&cells, &one);
     assert_eq!(
         kept.iter().map(|cell| &cell.id).collect::<Vec<_>>(),
-        [cells[5].scenes_from.as_ref().unwrap(), &cells[5].id]
+        [cells[5].stage1_from.as_ref().unwrap(), &cells[5].id]
     );
 }

@@ -1,9 +1,11 @@
 //! The decoder against the same architecture written with whole tensors and no cache.
 
-use candle_core::{D, Device, IndexOp};
+use candle_core::{D, DType, Device, IndexOp};
 use reelbench_nn::Checkpoint;
 
 use super::*;
+use crate::encoder::NORM_EPS;
+use crate::matrix::PANEL;
 
 const SOUND: usize = 37;
 
@@ -85,12 +87,13 @@ fn assert_close(found: &[f32], expected: &[f32]) {
 
 #[test]
 fn a_step_with_the_cache_agrees_with_the_whole_text_without() {
-    let decoder = Decoder::load(&config(), &tensors()).unwrap();
+    let decoder = Decoder::load(&config(), Quantization::None, &tensors()).unwrap();
     let heard = decoder.hear(&sound()).unwrap();
-    let mut hypotheses = Hypotheses::new(&decoder, &heard);
+    let mut hypotheses = Hypotheses::default();
+    hypotheses.push(&decoder, &heard);
     let tokens: Vec<u32> = (0..config().max_target_positions as u32).map(|i| i * 29 % 91).collect();
     for (&token, expected) in tokens.iter().zip(without_cache(&tokens)) {
-        decoder.advance(&[token], &heard, &mut hypotheses);
+        decoder.advance(&[token], &mut hypotheses);
         decoder.predict(&mut hypotheses);
         assert_close(hypotheses.logits().next().unwrap(), &expected);
     }
@@ -98,14 +101,15 @@ fn a_step_with_the_cache_agrees_with_the_whole_text_without() {
 
 #[test]
 fn hypotheses_part_and_go_on_from_their_parents() {
-    let decoder = Decoder::load(&config(), &tensors()).unwrap();
+    let decoder = Decoder::load(&config(), Quantization::None, &tensors()).unwrap();
     let heard = decoder.hear(&sound()).unwrap();
-    let mut hypotheses = Hypotheses::new(&decoder, &heard);
-    decoder.advance(&[5], &heard, &mut hypotheses);
+    let mut hypotheses = Hypotheses::default();
+    hypotheses.push(&decoder, &heard);
+    decoder.advance(&[5], &mut hypotheses);
     hypotheses.select(&[0, 0, 0]);
-    decoder.advance(&[6, 7, 8], &heard, &mut hypotheses);
+    decoder.advance(&[6, 7, 8], &mut hypotheses);
     hypotheses.select(&[2, 0]);
-    decoder.advance(&[9, 10], &heard, &mut hypotheses);
+    decoder.advance(&[9, 10], &mut hypotheses);
     decoder.predict(&mut hypotheses);
     let texts = [[5, 8, 9], [5, 6, 10]];
     assert_eq!(hypotheses.logits().count(), texts.len());
@@ -131,9 +135,16 @@ fn fused_projections_keep_their_parts_and_biases_in_order() {
     let bias: Vec<f32> = bias.to_vec1().unwrap();
     assert_eq!(bias, [10.0, 10.0, 10.0, 10.0, 0.0, 0.0, 0.0, 0.0, 30.0, 30.0, 30.0, 30.0]);
 
-    let cross = CrossProjection::load(d, &vb).unwrap();
-    let heard = cross.apply(&Tensor::ones((3, d), DType::F32, &Device::Cpu).unwrap(), 2).unwrap();
-    // Two heads of keys (4 · 2), then two of values (4 · 3 + 30), each of 3 positions and width 2.
-    assert_eq!(heard, [vec![8.0; 12], vec![42.0; 12]].concat());
+    let cross = CrossProjection::load(d, Quantization::None, &vb).unwrap();
+    let heads = cross.apply(&Tensor::ones((3, d), DType::F32, &Device::Cpu).unwrap(), 2).unwrap();
+    assert_eq!(heads.len(), 2);
+    for head in heads {
+        // Keys of 4 · 2 at three positions of width 2, and values of 4 · 3 + 30.
+        let mut products = [[0.0; PANEL]];
+        head.keys.multiply(&[1.0, 10.0], &mut products);
+        assert_eq!(products[0][..4], [88.0, 88.0, 88.0, 0.0]);
+        head.values[0].multiply(&[1.0, 1.0, 0.5], &mut products);
+        assert_eq!(products[0][..3], [105.0, 105.0, 0.0]);
+    }
     assert_eq!(weight.dim(D::Minus1).unwrap(), d);
 }

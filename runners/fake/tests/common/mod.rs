@@ -9,9 +9,9 @@ use reelbench_exec::{
     Counts, Order, RunDirectory, RunEnd, RunPlan, RunnerCommand, StopFlag, execute, read_journal,
 };
 use reelbench_protocol::{
-    AsrEngine, AsrSpec, AsrUnit, CaptionSettings, CaptionSpec, CellEnd, CellId, CellSpec, Device,
-    Environment, Failure, Family, JournalEvent, Manifest, Pass, PlannedCell, RUN_FORMAT_VERSION,
-    RepeatResult, SceneSpec, Stage1Spec, VideoSpec, Weights, Work,
+    AsrModel, AsrSpec, AstSpec, CaptionSettings, CaptionSpec, CellEnd, CellId, CellSpec, Device, Environment,
+    Failure, Family, JournalEvent, Manifest, Pass, PlannedCell, Quantization, RUN_FORMAT_VERSION, RemoteSpec,
+    RepeatResult, SceneSpec, Stage1Spec, Tracker, Unit, VideoSpec, Weights, WhisperSpec, Work, YoloSpec,
 };
 use tempfile::TempDir;
 
@@ -31,14 +31,53 @@ pub(crate) fn runner(args: &[&str]) -> RunnerCommand {
 
 /// A stage-1 cell with scene detection and, if named, speech by `dummy:PRESET`.
 pub(crate) fn stage1(video: &str, preset: Option<&str>) -> PlannedCell {
-    let asr = preset.map(|preset| AsrSpec {
-        engine: AsrEngine::Whisper,
+    let asr = preset.map(whisper);
+    planned(
+        video,
+        Work::Stage1(Stage1Spec { scene: Some(SceneSpec::default()), asr, ..Stage1Spec::default() }),
+        None,
+    )
+}
+
+/// Speech of each scene by `dummy:PRESET`.
+pub(crate) fn whisper(preset: &str) -> AsrSpec {
+    let spec = WhisperSpec {
         weights: dummy(preset),
-        per: AsrUnit::Scene,
-        concurrency: 1,
+        quantization: Quantization::None,
         num_beams: 1,
-    });
-    planned(video, Work::Stage1(Stage1Spec { scene: Some(SceneSpec::default()), asr }), None)
+        temperature_fallback: true,
+    };
+    AsrSpec { model: AsrModel::Whisper(spec), per: Unit::Scene, concurrency: 1 }
+}
+
+/// Speech of each scene by a service that allows so many requests a minute.
+pub(crate) fn service(concurrency: u32, requests_per_minute: Option<u32>) -> AsrSpec {
+    let remote = RemoteSpec {
+        endpoint: "https://example.org/v1".to_owned(),
+        model: "whisper-1".to_owned(),
+        requests_per_minute,
+        request_timeout_s: 60,
+        api_version: None,
+    };
+    AsrSpec { model: AsrModel::Openai(remote), per: Unit::Scene, concurrency }
+}
+
+/// A stage-1 cell with every stage.
+pub(crate) fn every_stage(video: &str, change: impl FnOnce(&mut Stage1Spec)) -> PlannedCell {
+    let mut spec = Stage1Spec {
+        scene: Some(SceneSpec::default()),
+        asr: Some(whisper("whisper-tiny.en")),
+        ast: Some(AstSpec {
+            weights: dummy("ast-tiny"),
+            quantization: Quantization::None,
+            per: Unit::Scene,
+            batch: 1,
+        }),
+        yolo: Some(YoloSpec { weights: dummy("yolov8n"), every_nth_frame: 5, tracker: Tracker::Bytetrack }),
+        parallel: false,
+    };
+    change(&mut spec);
+    planned(video, Work::Stage1(spec), None)
 }
 
 /// A captioning cell of `dummy:PRESET` on the scenes of a stage-1 cell.
@@ -51,6 +90,9 @@ pub(crate) fn caption(video: &str, model: &str, preset: &str, stage1: Option<&Pl
         prompt: None,
         settings: CaptionSettings::default(),
         scene: stage1.map(|_| SceneSpec::default()),
+        asr: None,
+        ast: None,
+        yolo: None,
         max_scenes: None,
     });
     planned(video, work, stage1)
@@ -60,10 +102,10 @@ fn dummy(preset: &str) -> Weights {
     Weights::Dummy { preset: preset.to_owned(), seed: 0 }
 }
 
-fn planned(video: &str, work: Work, stage1: Option<&PlannedCell>) -> PlannedCell {
+pub(crate) fn planned(video: &str, work: Work, stage1: Option<&PlannedCell>) -> PlannedCell {
     let path = Path::new("/films").join(format!("{video}.mp4"));
     let spec = CellSpec { video: VideoSpec { id: video.parse().unwrap(), path }, work };
-    PlannedCell { id: CellId::of(&spec), spec, scenes_from: stage1.map(|cell| cell.id.clone()) }
+    PlannedCell { id: CellId::of(&spec), spec, stage1_from: stage1.map(|cell| cell.id.clone()) }
 }
 
 /// A plan with two measured repeats and one warm-up.

@@ -1,14 +1,17 @@
 //! What can be typed. Meaning is given to it in `cmd`.
 
+mod probe;
+
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use clap::builder::styling::{AnsiColor, Styles};
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use reelbench_matrix::Selection;
-use reelbench_protocol::{Detector, Device, Dtype, EarlyStopping, Family, Quantization};
+use reelbench_protocol::Device;
+
+pub(crate) use probe::{CaptionArgs, DetectArgs, ProbeCommand, ScenesArgs, TagArgs, TranscribeArgs};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -24,6 +27,8 @@ Examples:
   bench run matrix.yaml --resume runs/seed-table-20260102T030405Z
   bench report runs/seed-table-20260102T030405Z
   bench probe transcribe talk.mp4 --weights models/whisper-tiny.en
+  bench probe tag talk.mp4 --weights models/ast --start 30 --seconds 10
+  bench probe detect street.jpg --weights models/yolov8n.safetensors --conf 0.25
 
 Exit codes:
   0 all cells ok   2 usage or invalid matrix   3 some cells did not end ok
@@ -199,130 +204,3 @@ pub(crate) struct DoctorArgs {
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum ProbeCommand {
-    /// Find the scenes of a film
-    Scenes(ScenesArgs),
-    /// Transcribe the speech of a sound file or a film
-    Transcribe(TranscribeArgs),
-    /// Caption pictures
-    Caption(Box<CaptionArgs>),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ScenesArgs {
-    /// The film
-    pub(crate) video: PathBuf,
-    /// The detector
-    #[arg(long, value_parser = word(Detector::ALL, Detector::as_str), default_value = "content")]
-    pub(crate) detector: Detector,
-    /// Its threshold [default: 27.0 for content, 3.0 for adaptive]
-    #[arg(long, value_name = "T", value_parser = finite)]
-    pub(crate) threshold: Option<f64>,
-    /// Shortest scene in frames
-    #[arg(long, value_name = "FRAMES", default_value_t = 15)]
-    pub(crate) min_scene_len: u32,
-    #[command(flatten)]
-    pub(crate) runner: RunnerArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct TranscribeArgs {
-    /// A sound file or a film
-    #[arg(value_name = "AUDIO_OR_VIDEO")]
-    pub(crate) media: PathBuf,
-    /// A folder, `hf:owner/name[@revision]` or `dummy:PRESET`
-    #[arg(long, value_name = "WEIGHTS")]
-    pub(crate) weights: String,
-    /// Beams; 1 is greedy
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) num_beams: u32,
-    /// Predict times
-    #[arg(long, value_name = "true|false", action = clap::ArgAction::Set, default_value_t = true)]
-    pub(crate) timestamps: bool,
-    /// Decode again at higher temperatures where the result looks wrong
-    #[arg(long, value_name = "true|false", action = clap::ArgAction::Set, default_value_t = false)]
-    pub(crate) temperature_fallback: bool,
-    /// Where to compute: auto, cpu or cuda:N
-    #[arg(long, default_value_t = Device::Auto)]
-    pub(crate) device: Device,
-    #[command(flatten)]
-    pub(crate) runner: RunnerArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct CaptionArgs {
-    /// The architecture
-    #[arg(long, value_parser = word(Family::ALL, Family::as_str))]
-    pub(crate) family: Family,
-    /// A folder, `hf:owner/name[@revision]` or `dummy:PRESET`
-    #[arg(long, value_name = "WEIGHTS")]
-    pub(crate) weights: String,
-    /// The pictures, in order
-    #[arg(long, value_name = "A.png,B.png", value_delimiter = ',', required = true)]
-    pub(crate) frames: Vec<PathBuf>,
-    /// What is asked
-    #[arg(long, default_value = reelbench_matrix::DEFAULT_QUESTION)]
-    pub(crate) question: String,
-    /// The whole prompt with its image markers, in place of the family's template
-    #[arg(long)]
-    pub(crate) prompt: Option<String>,
-    /// Beams; 1 is greedy
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) num_beams: u32,
-    /// New tokens at most
-    #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) max_new_tokens: u32,
-    /// New tokens at least
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub(crate) min_new_tokens: u32,
-    /// Exponent of the length that a beam's score is divided by
-    #[arg(long, value_name = "P", default_value_t = 1.0, allow_negative_numbers = true, value_parser = finite)]
-    pub(crate) length_penalty: f64,
-    /// When beam search ends
-    #[arg(long, value_parser = word(EarlyStopping::ALL, EarlyStopping::as_str), default_value = "false")]
-    pub(crate) early_stopping: EarlyStopping,
-    /// Penalty on tokens seen before; 1 is none
-    #[arg(long, value_name = "R", default_value_t = 1.0, value_parser = finite)]
-    pub(crate) repetition_penalty: f64,
-    /// Keep keys and values of past tokens
-    #[arg(long, value_name = "true|false", action = clap::ArgAction::Set, default_value_t = true)]
-    pub(crate) use_cache: bool,
-    /// Storage of the language model's weights
-    #[arg(long, value_parser = word(Quantization::ALL, Quantization::as_str), default_value = "none")]
-    pub(crate) quantization: Quantization,
-    /// Type of the computation
-    #[arg(long, value_parser = word(Dtype::ALL, Dtype::as_str), default_value = "auto")]
-    pub(crate) dtype: Dtype,
-    /// Crops of the HD transform, for families that have one
-    #[arg(long, value_name = "N")]
-    pub(crate) num_crops: Option<u32>,
-    /// Where to compute: auto, cpu or cuda:N
-    #[arg(long, default_value_t = Device::Auto)]
-    pub(crate) device: Device,
-    #[command(flatten)]
-    pub(crate) runner: RunnerArgs,
-}
-
-/// Reads a number; JSON, which takes it to the runner, has no others.
-fn finite(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(number) if number.is_finite() => Ok(number),
-        _ => Err(format!("`{text}` is not a finite number")),
-    }
-}
-
-/// Reads one of the protocol's closed choices by its word.
-fn word<T: Copy + Send + Sync + 'static>(
-    all: &'static [T],
-    as_str: fn(T) -> &'static str,
-) -> impl TypedValueParser<Value = T> {
-    PossibleValuesParser::new(all.iter().map(|value| as_str(*value)))
-        .try_map(move |typed| all.iter().copied().find(|value| as_str(*value) == typed).ok_or(UnknownWord))
-}
-
-/// Never seen: the parser before it lets only known words through.
-#[derive(Debug, thiserror::Error)]
-#[error("not one of the possible values")]
-struct UnknownWord;

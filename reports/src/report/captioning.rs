@@ -1,0 +1,48 @@
+//! What the stages of captioning cost.
+
+use reelbench_protocol::CellKind;
+
+use super::section::{Section, SettingColumns, with_dummy_mark};
+use super::stages::{Parts, bottleneck, of_kind};
+use super::table::{Cell, Column, Table};
+use crate::summary::CellSummary;
+use crate::units;
+
+/// One row per captioning cell.
+pub(super) fn section(cells: &[CellSummary]) -> Section {
+    let cells = of_kind(cells, CellKind::Caption);
+    if cells.is_empty() {
+        return Section::default();
+    }
+    let settings = SettingColumns::of(&cells);
+    let parts = Parts::of(&cells);
+    let mut columns = vec![Column::left("Model").strong(), Column::left("Video")];
+    columns.extend(settings.columns());
+    columns.push(Column::right("Total"));
+    columns.extend(parts.columns());
+    columns.extend(
+        ["Load (not included)", "First Token", "Tokens/s", "Tokens Out", "Peak Memory"].map(Column::right),
+    );
+    let rows = cells.iter().map(|cell| {
+        let model = with_dummy_mark(Cell::optional(cell.model.as_ref().map(ToString::to_string)), cell);
+        let mut row = vec![model, Cell::from(cell.video.to_string())];
+        row.extend(settings.cells(cell));
+        row.extend(parts.cells(cell, 1.0));
+        row.extend([
+            Cell::optional(cell.load_s.map(units::time)),
+            Cell::optional(cell.ttft_s.map(units::time)),
+            Cell::optional(cell.tokens_per_s.map(units::rate)),
+            Cell::optional(cell.tokens_out.map(|tokens| tokens.to_string())),
+            Cell::optional(cell.peak_rss_bytes.map(units::bytes)),
+        ]);
+        row
+    });
+    let table = Table { columns, rows: rows.collect() };
+    let mut notes: Vec<_> = bottleneck("captioning", &cells).into_iter().collect();
+    notes.push(
+        "First Token is the median over the scenes, from a scene's first frame asked for. Tokens/s counts the tokens \
+         after a scene's first, per second of decoding. Peak Memory is the process's resident memory."
+            .to_owned(),
+    );
+    Section { table, notes }
+}

@@ -1,0 +1,169 @@
+//! Stage 1's times: overlapping spans, waiting, and what side by side saves.
+
+use reelbench_protocol::{
+    Activity, CellEnd, Failure, FailureKind, JournalEvent, Output, PlannedCell, RepeatResult, Stage,
+};
+use reelbench_reports::{Results, Template, rebuild};
+use serde_json::json;
+
+use crate::fixtures::*;
+use crate::stage1_fixtures::*;
+use crate::support::*;
+
+#[test]
+fn overlapping_stages_share_each_moment_and_sum_to_the_wall_time() {
+    let cell = full_cell("sintel", Knobs { parallel: true, ..AT_REST });
+    let spans = vec![
+        span(Stage::Scene, Activity::Compute, 0, 100),
+        span(Stage::Asr, Activity::Compute, 100, 600),
+        // Beside speech: 200 ms of it shared by the two.
+        span(Stage::Ast, Activity::Compute, 300, 200),
+        span(Stage::Yolo, Activity::Compute, 700, 200),
+    ];
+    let run = run_of(&[&cell], |cell, _| result_of(cell, 1000, spans.clone(), Output::Stage1(found())));
+    let summary = summary(run.write());
+    let stages = &summary["cells"][0]["stages_s"];
+    assert_eq!(
+        stages,
+        &json!({"scene": 0.1, "asr": 0.5, "ast": 0.1, "yolo": 0.2, "unattributed": 0.100_000_007})
+    );
+    assert!(summary["cells"][0].get("activities_s").is_none(), "it only computes");
+}
+
+#[test]
+fn waiting_is_told_from_working() {
+    let cell = remote_cell("sintel");
+    let run = run_of(&[&cell], |cell, _| remote(cell));
+    let summary = summary(run.write());
+    let cell = &summary["cells"][0];
+    assert_eq!(cell["stages_s"]["asr"], 0.9);
+    // From 100 to 500 ms by halves, from 500 to 700 ms waiting alone.
+    assert_eq!(cell["activities_s"], json!({"asr": {"compute": 0.1, "network": 0.4, "rate_limit": 0.4}}));
+    let report = read(run.write(), "report.md");
+    assert!(
+        report.contains(
+            "The time of ASR is 11.1 % computing, 44.4 % on the network, 44.4 % waiting for the rate limit (1 cell)."
+        ),
+        "{report}"
+    );
+    assert!(report.contains("|    ASR | ASR Computing | ASR Network | ASR Rate Limit |"), "{report}");
+}
+
+#[test]
+fn the_row_reads_like_the_reports_this_replaces() {
+    let cell = full_cell("argentina-v-france", AT_REST);
+    let minutes = |tenths: u64| tenths * 6_000;
+    let run = run_of(&[&cell], |cell, _| {
+        let mut start = 0;
+        let stages = [(Stage::Scene, 1), (Stage::Asr, 249), (Stage::Ast, 32), (Stage::Yolo, 3)];
+        let spans = stages.map(|(stage, tenths)| {
+            let span = span(stage, Activity::Compute, start, minutes(tenths));
+            start += minutes(tenths);
+            span
+        });
+        RepeatResult {
+            media_s: 459.0,
+            ..result_of(cell, minutes(285), spans.into(), Output::Stage1(found()))
+        }
+    });
+    rebuild(run.write(), &Template::Embedded).unwrap();
+    let report = read(run.write(), "report.md");
+    let row = "| **argentina-v-france** (dummy weights) |        7m 39s |      28.5 min | 0.1 min | 24.9 min | 3.2 min | 0.3 min |\n";
+    assert!(report.contains(row), "{report}");
+    assert!(report.contains("What no stage covers is at most 0.0 % of a total."), "{report}");
+    assert!(
+        report.contains("The bottleneck is ASR: it takes 87.4 % of stage 1 (1 cell, dummy weights)."),
+        "{report}"
+    );
+}
+
+/// Cells one after the other and side by side, with the wall times of their repeats.
+fn side_by_side(times: &[(&str, [u64; 3], [u64; 3])]) -> Results {
+    let cells: Vec<_> = times
+        .iter()
+        .flat_map(|&(video, apart, beside)| {
+            [
+                (full_cell(video, AT_REST), apart),
+                (full_cell(video, Knobs { parallel: true, ..AT_REST }), beside),
+            ]
+        })
+        .collect();
+    let planned: Vec<&PlannedCell> = cells.iter().map(|(cell, _)| cell).collect();
+    let run = run_of(&planned, |cell, repeat| {
+        let (_, wall_ms) = cells.iter().find(|(known, _)| known.id == cell.id).unwrap();
+        sequential(cell, wall_ms[repeat as usize])
+    });
+    Results::load(run.write()).unwrap()
+}
+
+#[test]
+fn what_side_by_side_saves_is_said_pair_by_pair() {
+    let faster = ("a", [10_000, 10_200, 10_100], [8_000, 8_160, 8_080]);
+    let slower = ("b", [5_000, 5_000, 5_000], [5_500, 5_600, 5_500]);
+    let same = ("c", [2_000, 2_100, 2_000], [2_020, 2_000, 2_060]);
+    let parallel = side_by_side(&[faster, slower, same]).report.parallel;
+    let rows: Vec<Vec<String>> =
+        parallel.table.rows.iter().map(|row| row.iter().map(|cell| cell.text.clone()).collect()).collect();
+    assert_eq!(rows[0], ["a", "10.10 s", "8.08 s", "2.02 s", "0.800x"]);
+    assert_eq!(rows[1], ["b", "5.00 s", "5.50 s", "-0.50 s", "1.10x"]);
+    assert_eq!(rows[2], ["c", "2.00 s", "2.02 s", "-0.02 s", "1.01x"]);
+    assert_eq!(
+        parallel.notes,
+        [
+            "In 3 pairs of cells that differ in nothing else, speech and sounds side by side saved 1.50 s of 17.10 s. The \
+          median pair took 1.01x the time of one after the other: 1 faster, 1 slower, 1 no different within the spread \
+          of its repeats."
+        ]
+    );
+}
+
+#[test]
+fn a_saving_that_is_none_is_not_called_one() {
+    let parallel = side_by_side(&[("b", [5_000, 5_000, 5_000], [5_500, 5_600, 5_500])]).report.parallel;
+    let note = &parallel.notes[0];
+    assert_eq!(
+        note,
+        "In 1 pair of cells that differ in nothing else, speech and sounds side by side cost 0.50 s of 5.00 s. It took \
+         1.10x the time of one after the other: 1 slower."
+    );
+    assert_eq!(Results::load(finished_run().write()).unwrap().report.parallel.notes, [""; 0], "no such axis");
+}
+
+#[test]
+fn a_pair_whose_results_differ_is_no_saving() {
+    let cells = [AT_REST, Knobs { parallel: true, ..AT_REST }].map(|knobs| full_cell("sintel", knobs));
+    let run = run_of(&[&cells[0], &cells[1]], |cell, _| {
+        with_output(sequential(cell, 1000), |output| {
+            if cell.id == cells[1].id {
+                output.sounds.as_mut().unwrap().windows.clear();
+            }
+        })
+    });
+    let parallel = Results::load(run.write()).unwrap().report.parallel;
+    assert!(parallel.table.rows.is_empty());
+    assert_eq!(parallel.notes, ["Left out: 1 pair of which a cell is not ok."]);
+}
+
+#[test]
+fn a_whole_report_of_stage_1() {
+    let at_rest = full_cell("sintel", AT_REST);
+    let parallel = full_cell("sintel", Knobs { parallel: true, ..AT_REST });
+    let (service, crashed) = (remote_cell("sintel"), full_cell("broken", AT_REST));
+    let mut run = run_of(&[&at_rest, &parallel, &service], |cell, repeat| {
+        if cell.id == service.id {
+            remote(cell)
+        } else if cell.id == parallel.id {
+            sequential(cell, 16_000 + u64::from(repeat) * 100)
+        } else {
+            sequential(cell, 20_000 + u64::from(repeat) * 100)
+        }
+    });
+    if let Some(JournalEvent::Planned { cells, .. }) = run.events.get_mut(1) {
+        cells.push(crashed.clone());
+    }
+    let failure =
+        Failure::new(FailureKind::Internal, "the runner ended with signal 11").in_stage(Stage::Yolo);
+    run.end(&crashed, CellEnd::Failed, failure, &[]);
+    rebuild(run.write(), &Template::Embedded).unwrap();
+    insta::assert_snapshot!("stage1_report", read(run.write(), "report.md"));
+}
