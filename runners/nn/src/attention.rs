@@ -4,10 +4,12 @@
 //! at a time, so a long context costs time but no gigabytes.
 
 mod kernel;
+mod rows;
 
 use candle_core::{D, DType, Device, Result, Tensor, bail};
 
 use kernel::AttentionKernel;
+pub(crate) use rows::{SharedKeys, attention_of_rows};
 
 /// Query rows whose scores exist at once on devices without a kernel of our own.
 const TENSOR_BLOCK: usize = 512;

@@ -1,9 +1,11 @@
 //! Keys and values of past positions.
 
-use candle_core::{Result, Tensor};
+use candle_core::{Result, Tensor, bail};
 
-/// Positions that a cache grows by at least.
-const GROWTH: usize = 256;
+use crate::attention::{SharedKeys, attention_of_rows};
+
+/// Positions that the rows' own part grows by at least.
+const GROWTH: usize = 64;
 
 /// Whether keys and values of past positions are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,103 +16,153 @@ pub enum CacheMode {
     Off,
 }
 
-/// One layer's keys and values, of shape (batch, positions, heads, dimension).
-///
-/// Room is made ahead of need, so that a step copies its own position and nothing else.
-#[derive(Debug)]
+/// One layer's keys and values in several contexts. A context begins with a prompt, which its rows
+/// (its beams) share, and goes on with positions that every row has of its own.
+#[derive(Debug, Default)]
 pub struct KvCache {
-    mode: CacheMode,
-    room: Option<Room>,
+    contexts: Vec<ContextCache>,
+}
+
+#[derive(Debug)]
+struct ContextCache {
+    /// Keys and values of shape (1, positions, heads, dimension); none where nothing is shared.
+    prompt: Option<(Tensor, Tensor)>,
+    rows: usize,
+    own: Option<Own>,
+}
+
+/// Keys and values of shape (rows, capacity, heads, dimension), of which `length` positions are used.
+#[derive(Debug)]
+struct Own {
+    k: Tensor,
+    v: Tensor,
     length: usize,
 }
 
-#[derive(Debug)]
-struct Room {
-    k: Tensor,
-    v: Tensor,
-}
-
 impl KvCache {
-    /// An empty cache.
-    pub fn new(mode: CacheMode) -> Self {
-        Self { mode, room: None, length: 0 }
+    /// Without contexts.
+    pub fn new() -> Self {
+        Self::default()
     }
 
-    /// Number of positions kept.
-    pub fn len(&self) -> usize {
-        self.length
+    /// Adds a context of one row behind the others, with the keys and values of its prompt, of shape
+    /// (1, positions, heads, dimension).
+    pub fn add_context(&mut self, prompt: Option<(Tensor, Tensor)>) {
+        self.contexts.push(ContextCache { prompt, rows: 1, own: None });
     }
 
-    /// Whether no position is kept.
-    pub fn is_empty(&self) -> bool {
-        self.length == 0
-    }
-
-    /// Adds positions and returns the keys and values of all positions so far, as views into the
-    /// cache that are valid until the next call. With the cache off, returns `k` and `v`.
+    /// Adds one position to each row, and attends from it to all positions of its row. `q` has shape
+    /// (1, rows, heads, dimension), `k` and `v` (1, rows, key-value heads, dimension). `bias`, of shape
+    /// (heads, positions), is added to the scores of every row; rows have as many positions then.
+    /// The result has shape (1, rows, heads * dimension).
     ///
     /// # Errors
-    /// When the shapes differ from those before in more than positions.
-    pub fn append(&mut self, k: Tensor, v: Tensor) -> Result<(Tensor, Tensor)> {
-        if self.mode == CacheMode::Off {
-            return Ok((k, v));
+    /// When the shapes do not fit each other or the rows.
+    pub fn step(
+        &mut self,
+        q: &Tensor,
+        k: &Tensor,
+        v: &Tensor,
+        scale: f32,
+        bias: Option<&Tensor>,
+    ) -> Result<Tensor> {
+        let rows: usize = self.contexts.iter().map(|context| context.rows).sum();
+        if q.dim(1)? != rows || k.dim(1)? != rows || k.dims() != v.dims() {
+            bail!("a step of {rows} rows got {:?}, {:?} and {:?}", q.dims(), k.dims(), v.dims());
         }
-        let added = k.dim(1)?;
-        let total = self.length + added;
-        let room = match self.room.take() {
-            Some(room) if room.k.dim(1)? >= total => room,
-            smaller => {
-                Room::with_capacity(total.next_multiple_of(GROWTH), &k, smaller.as_ref(), self.length)?
-            }
-        };
-        room.k.slice_set(&k.contiguous()?, 1, self.length)?;
-        room.v.slice_set(&v.contiguous()?, 1, self.length)?;
-        let all = (room.k.narrow(1, 0, total)?, room.v.narrow(1, 0, total)?);
-        self.room = Some(room);
-        self.length = total;
-        Ok(all)
+        let mut first = 0;
+        let mut attended = Vec::with_capacity(self.contexts.len());
+        for context in &mut self.contexts {
+            let part = |tensor: &Tensor| tensor.narrow(1, first, context.rows);
+            let (q, k, v) = (part(q)?, part(k)?.transpose(0, 1)?, part(v)?.transpose(0, 1)?);
+            let own = Own::with(context.own.take(), &k, &v)?;
+            let shared = context.prompt.as_ref().map(|(k, v)| SharedKeys { k, v });
+            let used = |tensor: &Tensor| tensor.narrow(1, 0, own.length);
+            attended.push(attention_of_rows(&q, shared, &used(&own.k)?, &used(&own.v)?, scale, bias)?);
+            first += context.rows;
+            context.own = Some(own);
+        }
+        Tensor::cat(&attended, 1)
     }
 
-    /// Makes row `i` of the batch a copy of row `rows[i]`; `rows` may be longer or shorter than
-    /// the batch. Beam search calls it after each choice.
+    /// Gives context `i` the rows that `rows[i]` names, counted from the context's first; a context
+    /// without rows ends.
     ///
     /// # Errors
     /// When a row does not exist.
-    pub fn select_rows(&mut self, rows: &[u32]) -> Result<()> {
-        if let Some(Room { k, v }) = &self.room {
-            self.room =
-                Some(Room { k: select_rows(k, rows, self.length)?, v: select_rows(v, rows, self.length)? });
+    pub fn select_rows(&mut self, rows: &[Vec<u32>]) -> Result<()> {
+        for (context, rows) in self.contexts.iter_mut().zip(rows) {
+            context.select_rows(rows)?;
         }
+        self.contexts.retain(|context| context.rows > 0);
         Ok(())
     }
 }
 
-impl Room {
-    /// Room for `capacity` positions of tensors like `k`, with the first `length` positions of `old`.
-    fn with_capacity(capacity: usize, k: &Tensor, old: Option<&Self>, length: usize) -> Result<Self> {
-        let (batch, _, heads, dimension) = k.dims4()?;
-        // Doubling keeps the cost of copying below that of filling.
-        let capacity = capacity.max(length * 2);
-        let zeros = || Tensor::zeros((batch, capacity, heads, dimension), k.dtype(), k.device());
-        let room = Self { k: zeros()?, v: zeros()? };
-        if let Some(old) = old {
-            room.k.slice_set(&old.k.narrow(1, 0, length)?.contiguous()?, 1, 0)?;
-            room.v.slice_set(&old.v.narrow(1, 0, length)?.contiguous()?, 1, 0)?;
+impl ContextCache {
+    fn select_rows(&mut self, rows: &[u32]) -> Result<()> {
+        if let Some(row) = rows.iter().find(|row| **row as usize >= self.rows) {
+            bail!("row {row} is not among {}", self.rows);
         }
-        Ok(room)
+        let unchanged = rows.len() == self.rows && (0..).zip(rows).all(|(index, row)| index == *row);
+        if let Some(own) = self.own.take().filter(|_| !rows.is_empty()) {
+            self.own = Some(if unchanged { own } else { own.selected(rows)? });
+        }
+        self.rows = rows.len();
+        Ok(())
     }
 }
 
-/// The first `length` positions of the given rows, in as much room. The rest of the room is not
-/// copied: a row's positions lie together, but those of several rows do not.
-fn select_rows(room: &Tensor, rows: &[u32], length: usize) -> Result<Tensor> {
-    let (_, capacity, heads, dimension) = room.dims4()?;
-    let selected = Tensor::zeros((rows.len(), capacity, heads, dimension), room.dtype(), room.device())?;
-    for (index, &row) in rows.iter().enumerate() {
-        let positions = room.narrow(0, row as usize, 1)?.narrow(1, 0, length)?;
-        selected.narrow(0, index, 1)?.slice_set(&positions, 1, 0)?;
+impl Own {
+    /// What was there with one position more, given as `k` and `v` of shape (rows, 1, heads, dimension).
+    fn with(own: Option<Self>, k: &Tensor, v: &Tensor) -> Result<Self> {
+        let length = own.as_ref().map_or(0, |own| own.length);
+        let own = match own {
+            Some(own) if own.k.dim(1)? > length => own,
+            smaller => Self::with_capacity((2 * length).max(GROWTH), k, smaller.as_ref())?,
+        };
+        own.k.slice_set(&k.contiguous()?, 1, length)?;
+        own.v.slice_set(&v.contiguous()?, 1, length)?;
+        Ok(Self { length: length + 1, ..own })
     }
-    Ok(selected)
+
+    fn with_capacity(capacity: usize, like: &Tensor, old: Option<&Self>) -> Result<Self> {
+        let (rows, _, heads, dimension) = like.dims4()?;
+        let zeros = || Tensor::zeros((rows, capacity, heads, dimension), like.dtype(), like.device());
+        let own = Self { k: zeros()?, v: zeros()?, length: 0 };
+        if let Some(old) = old {
+            own.k.slice_set(&old.k.narrow(1, 0, old.length)?.contiguous()?, 1, 0)?;
+            own.v.slice_set(&old.v.narrow(1, 0, old.length)?.contiguous()?, 1, 0)?;
+        }
+        Ok(own)
+    }
+
+    fn selected(&self, rows: &[u32]) -> Result<Self> {
+        let rows = Tensor::new(rows, self.k.device())?;
+        Ok(Self { k: self.k.index_select(&rows, 0)?, v: self.v.index_select(&rows, 0)?, length: self.length })
+    }
+}
+
+/// Sorts the rows of several contexts, which stand one after another, by context: `rows[i]` are those
+/// of context `i`, counted from its first. `counts` are the rows that the contexts have now.
+///
+/// # Errors
+/// When a row does not exist, or the contexts' order is not kept.
+pub fn rows_by_context(counts: &[usize], rows: &[u32]) -> Result<Vec<Vec<u32>>> {
+    let mut rest = rows;
+    let mut first = 0u32;
+    let mut sorted = Vec::with_capacity(counts.len());
+    for &count in counts {
+        let end = first + count as u32;
+        let here = rest.iter().take_while(|row| (first..end).contains(row)).count();
+        let (own, later) = rest.split_at(here);
+        sorted.push(own.iter().map(|row| row - first).collect());
+        (rest, first) = (later, end);
+    }
+    if !rest.is_empty() {
+        bail!("rows {rows:?} are not in the order of contexts with {counts:?} rows");
+    }
+    Ok(sorted)
 }
 
 #[cfg(test)]
@@ -118,69 +170,78 @@ mod tests {
     use candle_core::{DType, Device};
 
     use super::*;
+    use crate::attention::{Visible, attention};
 
-    fn positions(first: u32, count: u32, batch: usize) -> Tensor {
-        let values =
-            Tensor::arange(first, first + count, &Device::Cpu).unwrap().to_dtype(DType::F32).unwrap();
-        values
-            .reshape((1, count as usize, 1, 1))
-            .unwrap()
-            .broadcast_as((batch, count as usize, 2, 3))
-            .unwrap()
+    const HEADS: usize = 4;
+    const KV_HEADS: usize = 2;
+    const DIMENSION: usize = 8;
+
+    fn random(positions: usize, heads: usize, name: &str) -> Tensor {
+        let tensors = crate::Checkpoint::dummy(3).var_builder(DType::F32, &Device::Cpu);
+        tensors.get((1, positions, heads, DIMENSION), name).unwrap()
     }
 
+    fn close(found: &Tensor, expected: &Tensor) {
+        assert_eq!(found.dims(), expected.dims());
+        let difference = (found - expected).unwrap().abs().unwrap().flatten_all().unwrap();
+        let largest: f32 = difference.max(0).unwrap().to_scalar().unwrap();
+        assert!(largest < 1e-5, "{largest}");
+    }
+
+    /// Rows of two contexts that are chosen anew after every step, beside the whole of every row.
     #[test]
-    fn positions_stay_in_order_through_growth() {
-        let mut cache = KvCache::new(CacheMode::On);
-        for (first, count) in [(0, 200), (200, 1), (201, 300), (501, 1), (502, 600)] {
-            let (k, v) = cache.append(positions(first, count, 2), positions(first, count, 2)).unwrap();
-            let expected: Vec<f32> = (0..first + count).map(|position| position as f32).collect();
-            for tensor in [k, v] {
-                let column =
-                    tensor.narrow(0, 1, 1).unwrap().narrow(2, 1, 1).unwrap().narrow(3, 2, 1).unwrap();
-                assert_eq!(column.flatten_all().unwrap().to_vec1::<f32>().unwrap(), expected);
+    fn steps_attend_to_the_prompt_and_to_what_a_row_has_been_through() {
+        let mut cache = KvCache::new();
+        let mut whole: Vec<(Tensor, Tensor)> = Vec::new();
+        for (name, length) in [("a", 70), ("b", 3)] {
+            let (k, v) = (random(length, KV_HEADS, &format!("k{name}")), random(length, KV_HEADS, name));
+            cache.add_context(Some((k.clone(), v.clone())));
+            whole.push((k, v));
+        }
+        let mut counts = vec![1, 1];
+        let choices: [&[u32]; 5] = [&[0, 0, 0, 1], &[2, 0, 0, 3, 3], &[1, 1, 2, 4, 3], &[3, 4], &[1]];
+        for (step, rows) in choices.iter().cycle().take(150).enumerate() {
+            let rows: Vec<u32> = rows.iter().map(|row| row % whole.len() as u32).collect();
+            let Ok(sorted) = rows_by_context(&counts, &rows) else { continue };
+            cache.select_rows(&sorted).unwrap();
+            counts = sorted.iter().map(Vec::len).filter(|count| *count > 0).collect();
+            whole = rows.iter().map(|row| whole[*row as usize].clone()).collect();
+            let new = |heads, name: &str| random(rows.len(), heads, &format!("{name}{step}"));
+            let (q, k, v) = (new(HEADS, "q"), new(KV_HEADS, "k"), new(KV_HEADS, "v"));
+            let found = cache.step(&q, &k, &v, 0.3, None).unwrap();
+            for (row, (all_k, all_v)) in whole.iter_mut().enumerate() {
+                let one = |tensor: &Tensor| tensor.narrow(1, row, 1).unwrap();
+                *all_k = Tensor::cat(&[&*all_k, &one(&k)], 1).unwrap();
+                *all_v = Tensor::cat(&[&*all_v, &one(&v)], 1).unwrap();
+                let expected = attention(&one(&q), all_k, all_v, 0.3, Visible::All).unwrap();
+                close(&one(&found), &expected);
             }
         }
-        assert_eq!(cache.len(), 1102);
     }
 
     #[test]
-    fn an_off_cache_keeps_nothing() {
-        let mut cache = KvCache::new(CacheMode::Off);
-        cache.append(positions(0, 3, 1), positions(0, 3, 1)).unwrap();
-        let (k, _) = cache.append(positions(7, 2, 1), positions(7, 2, 1)).unwrap();
-        assert_eq!((k.dims(), cache.len()), ([1, 2, 2, 3].as_slice(), 0));
-        assert!(cache.is_empty());
+    fn a_bias_shifts_the_scores_of_every_row() {
+        let mut cache = KvCache::new();
+        cache.add_context(None);
+        let (k, v, q) = (random(2, HEADS, "k"), random(2, HEADS, "v"), random(2, HEADS, "q"));
+        let one = |tensor: &Tensor, at| tensor.narrow(1, at, 1).unwrap();
+        cache.step(&one(&q, 0), &one(&k, 0), &one(&v, 0), 1.0, None).unwrap();
+        let bias = Tensor::new(&[[0f32, -1e9]; HEADS], &Device::Cpu).unwrap();
+        let found = cache.step(&one(&q, 1), &one(&k, 1), &one(&v, 1), 1.0, Some(&bias)).unwrap();
+        close(&found, &one(&v, 0).flatten_from(2).unwrap());
+        let short = Tensor::zeros((HEADS, 2), DType::F32, &Device::Cpu).unwrap();
+        assert!(cache.step(&one(&q, 1), &one(&k, 1), &one(&v, 1), 1.0, Some(&short)).is_err());
     }
 
     #[test]
-    fn rows_are_copied_in_the_order_asked_for() {
-        let mut cache = KvCache::new(CacheMode::On);
-        let rows = Tensor::cat(&[positions(0, 2, 1), positions(10, 2, 1)], 0).unwrap();
-        cache.append(rows.clone(), rows).unwrap();
-        cache.select_rows(&[1, 1, 0]).unwrap();
-        assert!(cache.select_rows(&[3]).is_err());
-        let (k, _) = cache.append(positions(20, 1, 3), positions(20, 1, 3)).unwrap();
-        let column = k.narrow(2, 0, 1).unwrap().narrow(3, 0, 1).unwrap().reshape((3, 3)).unwrap();
-        let expected = [[10.0, 11.0, 20.0], [10.0, 11.0, 20.0], [0.0, 1.0, 20.0]];
-        assert_eq!(column.to_vec2::<f32>().unwrap(), expected);
-    }
-
-    #[test]
-    fn only_the_positions_in_use_are_copied() {
-        let mut cache = KvCache::new(CacheMode::On);
-        cache.append(positions(1, 2, 2), positions(1, 2, 2)).unwrap();
-        let room = cache.room.as_ref().unwrap();
-        let capacity = room.k.dim(1).unwrap();
-        for tensor in [&room.k, &room.v] {
-            tensor.slice_set(&positions(1, capacity as u32 - 2, 2).contiguous().unwrap(), 1, 2).unwrap();
-        }
-        cache.select_rows(&[1, 0, 1]).unwrap();
-        let Room { k, v } = cache.room.as_ref().unwrap();
-        for tensor in [k, v] {
-            assert_eq!(tensor.dims(), [3, capacity, 2, 3]);
-            let unused = tensor.narrow(1, 2, capacity - 2).unwrap().flatten_all().unwrap();
-            assert!(unused.to_vec1::<f32>().unwrap().iter().all(|&value| value.abs() < f32::MIN_POSITIVE));
-        }
+    fn rows_that_do_not_exist_are_errors() {
+        assert_eq!(rows_by_context(&[2, 0, 3], &[1, 1, 2, 4]).unwrap(), [vec![1, 1], vec![], vec![0, 2]]);
+        assert!(rows_by_context(&[2, 3], &[2, 1]).is_err());
+        assert!(rows_by_context(&[2, 3], &[5]).is_err());
+        let mut cache = KvCache::new();
+        cache.add_context(None);
+        assert!(cache.select_rows(&[vec![1]]).is_err());
+        let (k, q) = (random(2, KV_HEADS, "k"), random(2, HEADS, "q"));
+        assert!(cache.step(&q, &k, &k, 1.0, None).is_err());
     }
 }

@@ -16,11 +16,11 @@ pub mod vector;
 pub mod weights;
 
 pub use attention::{Visible, attention};
-pub use generate::{Decoder, GenerateError, Generated, Generation, Prompt, generate};
-pub use kv_cache::{CacheMode, KvCache};
+pub use generate::{Decoder, GenerateError, Generated, Generation, Prompt, Sampling, generate};
+pub use kv_cache::{CacheMode, KvCache, rows_by_context};
 pub use linear::{Bias, Linear, Stored};
 pub use norm::{LayerNorm, RmsNorm};
 pub use observe::StageObserver;
 pub use quantized::{QuantizeError, QuantizedMatrix};
-pub use rope::Rope;
+pub use rope::{LongRope, Rope, Rotation};
 pub use weights::{Checkpoint, Usage, WeightsError};

@@ -13,7 +13,15 @@ pub(crate) struct Matrix<'a> {
     pub(crate) column_stride: usize,
 }
 
-impl Matrix<'_> {
+impl<'a> Matrix<'a> {
+    /// A row of a matrix whose rows lie without gaps.
+    pub(crate) fn row(&self, index: usize) -> Result<&'a [f32]> {
+        match self.data.get(index * self.row_stride..).and_then(|data| data.get(..self.columns)) {
+            Some(values) => Ok(values),
+            None => bail!("row {index} is outside of the {} values", self.data.len()),
+        }
+    }
+
     /// The matrix with rows and columns exchanged.
     pub(crate) fn transposed(self) -> Self {
         Self {

@@ -22,14 +22,14 @@ pub(super) struct AttentionKernel {
 }
 
 /// A tensor of shape (batch, positions, heads, dimension).
-struct Operand<'a> {
+pub(super) struct Operand<'a> {
     values: &'a [f32],
-    dims: (usize, usize, usize, usize),
-    strides: (usize, usize, usize),
+    pub(super) dims: (usize, usize, usize, usize),
+    pub(super) strides: (usize, usize, usize),
 }
 
 impl<'a> Operand<'a> {
-    fn new(storage: &'a CpuStorage, layout: &Layout) -> Result<Self> {
+    pub(super) fn new(storage: &'a CpuStorage, layout: &Layout) -> Result<Self> {
         let [batch, position, head, 1] = *layout.stride() else {
             bail!("a head's values must lie without gaps, strides are {:?}", layout.stride());
         };
@@ -38,7 +38,7 @@ impl<'a> Operand<'a> {
     }
 
     /// `rows` rows of one head, `row_stride` values apart.
-    fn matrix(
+    pub(super) fn matrix(
         &self,
         batch: usize,
         position: usize,
@@ -52,7 +52,7 @@ impl<'a> Operand<'a> {
     }
 
     /// The first `rows` positions of one head.
-    fn head(&self, batch: usize, head: usize, rows: usize) -> Matrix<'a> {
+    pub(super) fn head(&self, batch: usize, head: usize, rows: usize) -> Matrix<'a> {
         self.matrix(batch, 0, head, rows, self.strides.1)
     }
 }
@@ -183,10 +183,10 @@ impl Arranged {
             stride,
         };
         for key in 0..keys {
-            for (row, value) in arranged.k.chunks_exact_mut(stride).zip(row(k, key)?) {
+            for (row, value) in arranged.k.chunks_exact_mut(stride).zip(k.row(key)?) {
                 row[key] = *value;
             }
-            arranged.v.extend_from_slice(row(v, key)?);
+            arranged.v.extend_from_slice(v.row(key)?);
         }
         Ok(arranged)
     }
@@ -199,14 +199,6 @@ impl Arranged {
         let v =
             Matrix { data: &self.v, rows: keys, columns: dimension, row_stride: dimension, column_stride: 1 };
         (k, v)
-    }
-}
-
-/// A row of a matrix whose rows lie without gaps.
-fn row(matrix: Matrix<'_>, index: usize) -> Result<&[f32]> {
-    match matrix.data.get(index * matrix.row_stride..).and_then(|data| data.get(..matrix.columns)) {
-        Some(values) => Ok(values),
-        None => bail!("row {index} is outside of the {} values", matrix.data.len()),
     }
 }
 

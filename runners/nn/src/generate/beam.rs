@@ -1,12 +1,9 @@
 //! Beam search (transformers 4.46: `GenerationMixin._beam_search`, `BeamSearchScorer`).
 
-use candle_core::Tensor;
-use reelbench_protocol::{EarlyStopping, Finish, Stage};
+use reelbench_protocol::{EarlyStopping, Finish};
 
 use super::processors::Processors;
-use super::{Decoder, GenerateError, Generated, Generation, Prompt, row};
-use crate::kv_cache::CacheMode;
-use crate::observe::StageObserver;
+use super::{Generated, Generation};
 
 /// Sum of the beams that are mere copies of the first before anything was chosen.
 const NOT_YET: f32 = -1e9;
@@ -35,7 +32,8 @@ struct Ended {
     finish: Finish,
 }
 
-struct Search<'a> {
+pub(super) struct BeamSearch<'a> {
+    processors: Processors<'a>,
     generation: &'a Generation,
     beams: Vec<Beam>,
     /// At most as many as beams.
@@ -43,67 +41,17 @@ struct Search<'a> {
     done: bool,
 }
 
-pub(super) fn search(
-    decoder: &mut dyn Decoder,
-    prompt: &Prompt,
-    processors: &Processors<'_>,
-    cache: CacheMode,
-    observer: &mut dyn StageObserver,
-) -> Result<Generated, GenerateError> {
-    let mut search = Search::new(processors.generation);
-    observer.time(Stage::Prefill, || {
-        let logits = decoder.prefill(&prompt.embeddings, cache)?;
-        let scores = vec![scores(&logits, 0, &[], processors)?; search.beams.len()];
-        search.advance(&scores);
-        // The prompt is computed once, and every beam starts as a copy of it.
-        decoder.select_rows(&vec![0; search.beams.len()])?;
-        Ok::<_, GenerateError>(())
-    })?;
-    observer.time(Stage::Decode, || {
-        while search.goes_on() {
-            let logits = decoder.step(&search.last_tokens())?;
-            let beams = search.beams.iter().enumerate();
-            let scores = beams
-                .map(|(index, beam)| scores(&logits, index, &beam.tokens, processors))
-                .collect::<Result<Vec<_>, _>>()?;
-            let parents = search.advance(&scores);
-            if search.goes_on() {
-                decoder.select_rows(&parents)?;
-            }
-        }
-        Ok::<_, GenerateError>(())
-    })?;
-    Ok(search.finish())
-}
-
-/// Log-probabilities of the tokens that may follow `tokens`.
-fn scores(
-    logits: &Tensor,
-    index: usize,
-    tokens: &[u32],
-    processors: &Processors<'_>,
-) -> Result<Vec<f32>, GenerateError> {
-    let mut logits = row(logits, index, tokens.len())?;
-    let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let sum: f64 = logits.iter().map(|logit| f64::from(logit - max).exp()).sum();
-    let log_sum = sum.ln() as f32;
-    for logit in &mut logits {
-        *logit = *logit - max - log_sum;
-    }
-    processors.apply(&mut logits, tokens);
-    Ok(logits)
-}
-
-impl<'a> Search<'a> {
-    fn new(generation: &'a Generation) -> Self {
+impl<'a> BeamSearch<'a> {
+    pub(super) fn new(processors: Processors<'a>) -> Self {
+        let generation = processors.generation;
         let mut beams = vec![Beam { tokens: Vec::new(), sum: NOT_YET }; generation.num_beams];
         if let Some(first) = beams.first_mut() {
             first.sum = 0.0;
         }
-        Self { generation, beams, ended: Vec::new(), done: false }
+        Self { processors, generation, beams, ended: Vec::new(), done: false }
     }
 
-    fn length(&self) -> usize {
+    pub(super) fn length(&self) -> usize {
         self.beams.first().map_or(0, |beam| beam.tokens.len())
     }
 
@@ -111,13 +59,39 @@ impl<'a> Search<'a> {
         !self.done && self.length() < self.generation.max_new_tokens
     }
 
-    fn last_tokens(&self) -> Vec<u32> {
-        self.beams.iter().filter_map(|beam| beam.tokens.last().copied()).collect()
+    pub(super) fn last_tokens(&self) -> Vec<u32> {
+        let beams = if self.goes_on() { self.beams.as_slice() } else { &[] };
+        beams.iter().filter_map(|beam| beam.tokens.last().copied()).collect()
+    }
+
+    pub(super) fn advance(&mut self, logits: Vec<Vec<f32>>) -> Vec<u32> {
+        // The prompt is computed once, and every beam starts as a copy of it.
+        let copies = if self.length() == 0 { self.beams.len() } else { 1 };
+        let rows = logits.into_iter().flat_map(|row| std::iter::repeat_n(row, copies));
+        let beams = self.beams.iter().zip(rows);
+        let scores: Vec<Vec<f32>> = beams.map(|(beam, logits)| self.scores(logits, &beam.tokens)).collect();
+        let mut parents = self.grow(&scores);
+        if copies > 1 {
+            parents.fill(0);
+        }
+        if self.goes_on() { parents } else { Vec::new() }
+    }
+
+    /// Log-probabilities of the tokens that may follow `tokens`.
+    fn scores(&self, mut logits: Vec<f32>, tokens: &[u32]) -> Vec<f32> {
+        let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let sum: f64 = logits.iter().map(|logit| f64::from(logit - max).exp()).sum();
+        let log_sum = sum.ln() as f32;
+        for logit in &mut logits {
+            *logit = *logit - max - log_sum;
+        }
+        self.processors.apply(&mut logits, tokens);
+        logits
     }
 
     /// Grows every beam by the best tokens, and ends those that an end-of-sequence token follows.
     /// Returns the beam that each new beam has grown from.
-    fn advance(&mut self, scores: &[Vec<f32>]) -> Vec<u32> {
+    fn grow(&mut self, scores: &[Vec<f32>]) -> Vec<u32> {
         let num_beams = self.beams.len();
         let length = self.length() + 1;
         let candidates = self.best_candidates(scores);
@@ -209,7 +183,7 @@ impl<'a> Search<'a> {
     }
 
     /// The best sequence of all.
-    fn finish(mut self) -> Generated {
+    pub(super) fn finish(mut self) -> Generated {
         if !self.done {
             for Beam { tokens, sum } in self.beams.clone() {
                 let score = self.score(sum, tokens.len());

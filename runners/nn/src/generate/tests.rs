@@ -24,8 +24,8 @@ impl Chain {
 }
 
 impl Decoder for Chain {
-    fn prefill(&mut self, _: &Tensor, _: CacheMode) -> candle_core::Result<Tensor> {
-        self.rows = vec![Vec::new()];
+    fn prefill(&mut self, _: &Tensor) -> candle_core::Result<Tensor> {
+        self.rows.push(Vec::new());
         Ok(self.rows_of([EOS as usize].into_iter()))
     }
 
@@ -46,7 +46,8 @@ impl Decoder for Chain {
 fn run(after: [[f32; 4]; 4], generation: &Generation) -> Generated {
     let embeddings = Tensor::zeros((1, 1, 1), DType::F32, &Device::Cpu).unwrap();
     let prompt = Prompt { embeddings, tokens: Vec::new() };
-    generate(&mut Chain::new(after), &prompt, generation, CacheMode::On, &mut ()).unwrap()
+    let mut all = generate(&mut Chain::new(after), &[prompt], generation, &mut ()).unwrap();
+    all.remove(0)
 }
 
 fn settings() -> Generation {
@@ -102,10 +103,10 @@ fn stages_are_told_apart_and_prefill_ends_with_the_first_token() {
     #[derive(Default)]
     struct Told(Vec<(Stage, bool)>);
     impl StageObserver for Told {
-        fn begin(&mut self, stage: Stage) {
+        fn begin(&mut self, stage: Stage, _: Option<usize>) {
             self.0.push((stage, true));
         }
-        fn end(&mut self, stage: Stage) {
+        fn end(&mut self, stage: Stage, _: Option<usize>) {
             self.0.push((stage, false));
         }
     }
@@ -114,7 +115,7 @@ fn stages_are_told_apart_and_prefill_ends_with_the_first_token() {
         let embeddings = Tensor::zeros((1, 1, 1), DType::F32, &Device::Cpu).unwrap();
         let prompt = Prompt { embeddings, tokens: Vec::new() };
         let generation = Generation { num_beams, ..settings() };
-        generate(&mut Chain::new(GARDEN_PATH), &prompt, &generation, CacheMode::On, &mut told).unwrap();
+        generate(&mut Chain::new(GARDEN_PATH), &[prompt], &generation, &mut told).unwrap();
         let expected =
             [(Stage::Prefill, true), (Stage::Prefill, false), (Stage::Decode, true), (Stage::Decode, false)];
         assert_eq!(told.0, expected);
@@ -126,7 +127,7 @@ fn senseless_settings_and_broken_models_are_errors() {
     let embeddings = Tensor::zeros((1, 1, 1), DType::F32, &Device::Cpu).unwrap();
     let prompt = Prompt { embeddings, tokens: Vec::new() };
     let fails = |logits, generation: &Generation| {
-        generate(&mut Chain::new(logits), &prompt, generation, CacheMode::On, &mut ())
+        generate(&mut Chain::new(logits), std::slice::from_ref(&prompt), generation, &mut ())
             .unwrap_err()
             .to_string()
     };
@@ -137,4 +138,61 @@ fn senseless_settings_and_broken_models_are_errors() {
             .contains("repetition_penalty")
     );
     assert!(fails([[f32::NAN; 4]; 4], &settings()).contains("not numbers"));
+}
+
+#[test]
+fn prompts_together_end_where_each_ends_alone() {
+    /// Each prompt is one state, from which the chain goes on.
+    struct Prompts(Chain);
+    impl Decoder for Prompts {
+        fn prefill(&mut self, prompt: &Tensor) -> candle_core::Result<Tensor> {
+            let state = prompt.flatten_all()?.to_vec1::<f32>()?[0] as u32;
+            self.0.rows.push(vec![state]);
+            Ok(self.0.rows_of(std::iter::once(state as usize)))
+        }
+        fn step(&mut self, tokens: &[u32]) -> candle_core::Result<Tensor> {
+            self.0.step(tokens)
+        }
+        fn select_rows(&mut self, rows: &[u32]) -> candle_core::Result<()> {
+            self.0.select_rows(rows)
+        }
+    }
+    let prompts: Vec<Prompt> = [0f32, 1.0, 2.0, 3.0]
+        .map(|state| {
+            let embeddings = Tensor::full(state, (1, 1, 1), &Device::Cpu).unwrap();
+            Prompt { embeddings, tokens: vec![state as u32] }
+        })
+        .to_vec();
+    let sampling = Some(Sampling { temperature: 1.0, top_p: 1.0, seed: 3 });
+    for generation in [
+        settings(),
+        Generation { num_beams: 3, ..settings() },
+        Generation { num_beams: 2, early_stopping: EarlyStopping::True, ..settings() },
+        Generation { sampling, max_new_tokens: 6, ..settings() },
+    ] {
+        let run = |prompts: &[Prompt]| {
+            generate(&mut Prompts(Chain::new(GARDEN_PATH)), prompts, &generation, &mut ()).unwrap()
+        };
+        let alone: Vec<Generated> =
+            prompts.iter().flat_map(|prompt| run(std::slice::from_ref(prompt))).collect();
+        let lengths: Vec<usize> = alone.iter().map(|generated| generated.tokens.len()).collect();
+        assert!(lengths.iter().any(|length| *length != lengths[0]), "some end before others: {lengths:?}");
+        assert_eq!(run(&prompts), alone);
+    }
+}
+
+#[test]
+fn sampling_is_for_one_sequence() {
+    let embeddings = Tensor::zeros((1, 1, 1), DType::F32, &Device::Cpu).unwrap();
+    let prompt = [Prompt { embeddings, tokens: Vec::new() }];
+    let sampling = Sampling { temperature: 1.0, top_p: 1.0, seed: 0 };
+    for (num_beams, sampling, named) in [
+        (2, sampling, "num_beams"),
+        (1, Sampling { temperature: 0.0, ..sampling }, "temperature"),
+        (1, Sampling { top_p: 0.0, ..sampling }, "top_p"),
+    ] {
+        let generation = Generation { num_beams, sampling: Some(sampling), ..settings() };
+        let error = generate(&mut Chain::new(GARDEN_PATH), &prompt, &generation, &mut ()).unwrap_err();
+        assert!(error.to_string().contains(named), "{error}");
+    }
 }
