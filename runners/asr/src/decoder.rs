@@ -14,7 +14,7 @@ mod parts;
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
-use reelbench_nn::{QuantizeError, vector};
+use reelbench_nn::vector;
 use reelbench_protocol::Quantization;
 
 use crate::config::ModelConfig;
@@ -53,11 +53,7 @@ struct Layer {
 }
 
 impl Layer {
-    fn load(
-        config: &ModelConfig,
-        quantization: Quantization,
-        vb: &VarBuilder<'_>,
-    ) -> std::result::Result<Self, QuantizeError> {
+    fn load(config: &ModelConfig, quantization: Quantization, vb: &VarBuilder<'_>) -> Result<Self> {
         let (d, inner) = (config.d_model, config.decoder_ffn_dim);
         let (attention, cross) = (vb.pp("self_attn"), vb.pp("encoder_attn"));
         let affine = |input, output, vb: VarBuilder<'_>| Affine::load(input, output, quantization, &vb);
@@ -92,7 +88,7 @@ impl Decoder {
         config: &ModelConfig,
         quantization: Quantization,
         vb: &VarBuilder<'_>,
-    ) -> std::result::Result<Self, QuantizeError> {
+    ) -> Result<Self> {
         let d = config.d_model;
         let layer = |i: usize| Layer::load(config, quantization, &vb.pp(format!("layers.{i}")));
         let positions = vb.get((config.max_target_positions, d), "embed_positions.weight")?;
@@ -102,7 +98,7 @@ impl Decoder {
             context: config.max_target_positions,
             embeddings: Matrix::new(&vb.get((config.vocab_size, d), "embed_tokens.weight")?, quantization)?,
             positions: Matrix::new(&positions, Quantization::None)?,
-            layers: (0..config.decoder_layers).map(layer).collect::<std::result::Result<_, _>>()?,
+            layers: (0..config.decoder_layers).map(layer).collect::<Result<_>>()?,
             norm: Norm::load(d, &vb.pp("layer_norm"))?,
         })
     }

@@ -7,7 +7,7 @@ use candle_nn::VarBuilder;
 use rayon::prelude::*;
 use reelbench_nn::storage::{contiguous_floats, contiguous_floats_mut};
 use reelbench_nn::vector;
-use reelbench_nn::{LayerNorm, Linear, QuantizeError, Visible, attention};
+use reelbench_nn::{Bias, LayerNorm, Linear, Precision, Visible, attention};
 use reelbench_protocol::Quantization;
 
 use crate::config::ModelConfig;
@@ -47,25 +47,28 @@ struct Projection {
 }
 
 impl Projection {
-    /// With `weight: [out, in]` and `bias: [out]`.
-    fn new(weight: Tensor, bias: Tensor, quantization: Quantization) -> Result<Self, QuantizeError> {
-        Ok(Self { linear: Linear::new(weight, None).quantized(quantization)?, bias })
-    }
-
     fn load(
         input: usize,
         output: usize,
         quantization: Quantization,
         vb: &VarBuilder<'_>,
-    ) -> Result<Self, QuantizeError> {
-        Self::new(vb.get((output, input), "weight")?, vb.get(output, "bias")?, quantization)
+    ) -> candle_core::Result<Self> {
+        let linear = Linear::load(input, output, Bias::Without, vb, Precision::quantized(quantization))?;
+        Ok(Self { linear, bias: vb.get(output, "bias")? })
+    }
+
+    /// The projections to queries, keys and values as one.
+    fn load_qkv(d: usize, quantization: Quantization, vb: &VarBuilder<'_>) -> candle_core::Result<Self> {
+        let parts = QKV.map(|name| (d, vb.pp(name)));
+        let linear = Linear::load_joined(d, Bias::Without, &parts, Precision::quantized(quantization))?;
+        Ok(Self { linear, bias: qkv_bias(d, vb)? })
     }
 
     /// A convolution over time of 3 steps as a projection of 3 neighbouring frames.
-    fn load_conv(input: usize, output: usize, vb: &VarBuilder<'_>) -> Result<Self, QuantizeError> {
+    fn load_conv(input: usize, output: usize, vb: &VarBuilder<'_>) -> candle_core::Result<Self> {
         let weight = vb.get((output, input, 3), "weight")?.transpose(1, 2)?.contiguous()?;
         let weight = weight.reshape((output, 3 * input))?;
-        Self::new(weight, vb.get(output, "bias")?, Quantization::None)
+        Ok(Self { linear: Linear::new(weight, None), bias: vb.get(output, "bias")? })
     }
 
     fn bytes(&self) -> u64 {
@@ -92,13 +95,20 @@ impl Projection {
     }
 }
 
+/// The projections to queries, keys and values.
+const QKV: [&str; 3] = ["q_proj", "k_proj", "v_proj"];
+
 /// Fused weights `[3d, d]` and bias `[3d]` of the projections to queries, keys and values.
 pub(crate) fn load_qkv(d: usize, vb: &VarBuilder<'_>) -> candle_core::Result<(Tensor, Tensor)> {
-    let (q, k, v) = (vb.pp("q_proj"), vb.pp("k_proj"), vb.pp("v_proj"));
-    let weight = [q.get((d, d), "weight")?, k.get((d, d), "weight")?, v.get((d, d), "weight")?];
+    let weights = QKV.map(|name| vb.pp(name).get((d, d), "weight"));
+    let weights = weights.into_iter().collect::<candle_core::Result<Vec<_>>>()?;
+    Ok((Tensor::cat(&weights, 0)?, qkv_bias(d, vb)?))
+}
+
+/// Their biases, of which keys have none.
+fn qkv_bias(d: usize, vb: &VarBuilder<'_>) -> candle_core::Result<Tensor> {
     let no_bias = Tensor::zeros(d, vb.dtype(), vb.device())?;
-    let bias = [q.get(d, "bias")?, no_bias, v.get(d, "bias")?];
-    Ok((Tensor::cat(&weight, 0)?, Tensor::cat(&bias, 0)?))
+    Tensor::cat(&[vb.pp("q_proj").get(d, "bias")?, no_bias, vb.pp("v_proj").get(d, "bias")?], 0)
 }
 
 impl Layer {
@@ -106,15 +116,14 @@ impl Layer {
         config: &ModelConfig,
         quantization: Quantization,
         vb: &VarBuilder<'_>,
-    ) -> Result<Self, QuantizeError> {
+    ) -> candle_core::Result<Self> {
         let (d, inner) = (config.d_model, config.encoder_ffn_dim);
         let norm = |name: &str| LayerNorm::load(d, NORM_EPS, &vb.pp(name));
         let projection = |input, output, name| Projection::load(input, output, quantization, &vb.pp(name));
-        let (weight, bias) = load_qkv(d, &vb.pp("self_attn"))?;
         Ok(Self {
             heads: config.encoder_attention_heads,
             attention_norm: norm("self_attn_layer_norm")?,
-            qkv: Projection::new(weight, bias, quantization)?,
+            qkv: Projection::load_qkv(d, quantization, &vb.pp("self_attn"))?,
             out: projection(d, d, "self_attn.out_proj")?,
             feed_forward_norm: norm("final_layer_norm")?,
             expand: projection(d, inner, "fc1")?,
@@ -148,7 +157,7 @@ impl Encoder {
         config: &ModelConfig,
         quantization: Quantization,
         vb: &VarBuilder<'_>,
-    ) -> Result<Self, QuantizeError> {
+    ) -> candle_core::Result<Self> {
         let d = config.d_model;
         let layer = |i: usize| Layer::load(config, quantization, &vb.pp(format!("layers.{i}")));
         Ok(Self {
@@ -157,7 +166,7 @@ impl Encoder {
             conv1: Projection::load_conv(config.num_mel_bins, d, &vb.pp("conv1"))?,
             conv2: Projection::load_conv(d, d, &vb.pp("conv2"))?,
             positions: vb.get((config.max_source_positions, d), "embed_positions.weight")?,
-            layers: (0..config.encoder_layers).map(layer).collect::<Result<_, _>>()?,
+            layers: (0..config.encoder_layers).map(layer).collect::<candle_core::Result<_>>()?,
             norm: LayerNorm::load(d, NORM_EPS, &vb.pp("layer_norm"))?,
         })
     }

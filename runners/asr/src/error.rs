@@ -1,6 +1,6 @@
 //! What can go wrong with a transcription.
 
-use reelbench_nn::{QuantizeError, WeightsError};
+use reelbench_nn::WeightsError;
 use reelbench_protocol::{Failure, FailureKind, Stage};
 
 use crate::config::ConfigError;
@@ -35,9 +35,14 @@ pub enum AsrError {
         /// What there is.
         known: String,
     },
-    /// A quantization without a computation here.
-    #[error(transparent)]
-    Quantize(QuantizeError),
+    /// A storage of weights that nothing here is written for.
+    #[error("whisper has no `quantization: {asked}`; use one of {offered}")]
+    Quantization {
+        /// What was asked.
+        asked: &'static str,
+        /// What is offered.
+        offered: String,
+    },
     /// A device that nothing here is written for.
     #[error("whisper computes on the processor only; use `device: cpu`")]
     Device,
@@ -92,7 +97,7 @@ impl From<AsrError> for Failure {
             | AsrError::NotANumber
             | AsrError::Text { .. } => FailureKind::Weights,
             AsrError::UnknownPreset { .. }
-            | AsrError::Quantize(_)
+            | AsrError::Quantization { .. }
             | AsrError::Device
             | AsrError::NumBeams { .. }
             | AsrError::Language { .. } => FailureKind::Unsupported,

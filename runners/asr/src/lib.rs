@@ -36,13 +36,14 @@ mod transcribe;
 mod whisper;
 mod window;
 
-use reelbench_protocol::{AsrEngine, AsrSupport, Quantization, Unit};
+use reelbench_protocol::{AsrEngine, AsrSupport, Unit};
 
 pub use batch::MAX_BATCH;
 pub use decoder::Heard;
 pub use error::AsrError;
 pub use rules::Timestamps;
 pub use transcribe::{MAX_NUM_BEAMS, TemperatureFallback, TranscribeOptions, Transcription};
+use whisper::QUANTIZATIONS;
 pub use whisper::Whisper;
 pub use window::Written;
 
@@ -53,7 +54,7 @@ pub fn asr_support() -> AsrSupport {
         per: vec![Unit::Scene, Unit::File],
         max_concurrency: MAX_BATCH,
         max_num_beams: MAX_NUM_BEAMS,
-        quantization: vec![Quantization::None, Quantization::Q8_0, Quantization::Q4k],
+        quantization: QUANTIZATIONS.to_vec(),
         presets: presets::PRESETS.iter().map(|preset| preset.name.to_owned()).collect(),
     }
 }

@@ -6,8 +6,8 @@ mod kernel;
 use candle_core::{DType, Tensor};
 use half::f16;
 use rayon::prelude::*;
+use reelbench_nn::QuantizedMatrix;
 use reelbench_nn::quantized::Blocks;
-use reelbench_nn::{QuantizeError, QuantizedMatrix};
 use reelbench_protocol::Quantization;
 
 use kernel::Element;
@@ -126,7 +126,7 @@ impl Matrix {
     ///
     /// # Errors
     /// When the quantization has no product.
-    pub(crate) fn new(tensor: &Tensor, quantization: Quantization) -> Result<Self, QuantizeError> {
+    pub(crate) fn new(tensor: &Tensor, quantization: Quantization) -> candle_core::Result<Self> {
         let (rows, columns) = tensor.dims2()?;
         let values = match Blocks::fitting(quantization, columns)? {
             Some(blocks) => Values::Quantized(QuantizedMatrix::new(tensor, blocks)?),

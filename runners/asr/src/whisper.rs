@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use candle_core::{DType, Device};
-use reelbench_nn::{Checkpoint, QuantizeError};
+use reelbench_nn::Checkpoint;
 use reelbench_protocol::{Quantization, Weights};
 
 use crate::config::{ConfigError, GenerationConfig, ModelConfig};
@@ -14,6 +14,10 @@ use crate::mel::MelSpectrogram;
 use crate::presets::{DUMMY_TOKENS_PER_WINDOW, PRESETS, Preset};
 use crate::rules::Length;
 use crate::text::Vocabulary;
+
+/// How weights can be stored.
+pub(crate) const QUANTIZATIONS: [Quantization; 3] =
+    [Quantization::None, Quantization::Q8_0, Quantization::Q4k];
 
 /// Whisper, ready to transcribe.
 #[derive(Debug)]
@@ -43,6 +47,10 @@ impl Whisper {
     pub fn load(weights: &Weights, quantization: Quantization, device: &Device) -> Result<Self, AsrError> {
         if !device.is_cpu() {
             return Err(AsrError::Device);
+        }
+        if !QUANTIZATIONS.contains(&quantization) {
+            let offered = QUANTIZATIONS.map(Quantization::as_str).join(", ");
+            return Err(AsrError::Quantization { asked: quantization.as_str(), offered });
         }
         match weights {
             Weights::Local { path, .. } => Self::open(path, weights, quantization, device),
@@ -83,10 +91,7 @@ impl Whisper {
         device: &Device,
     ) -> Result<Self, AsrError> {
         let config_error = |source: ConfigError| AsrError::Config { weights: weights.to_string(), source };
-        let tensor_error = |error| match error {
-            QuantizeError::Compute(source) => AsrError::Tensor { weights: weights.to_string(), source },
-            QuantizeError::Nf4 => AsrError::Quantize(QuantizeError::Nf4),
-        };
+        let tensor_error = |source| AsrError::Tensor { weights: weights.to_string(), source };
         parts.model.check().map_err(config_error)?;
         parts.generation.check(&parts.model).map_err(config_error)?;
         let encoder_tensors = checkpoint.var_builder(DType::F32, device).pp("model.encoder");

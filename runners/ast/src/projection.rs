@@ -1,11 +1,11 @@
 //! Linear layers whose bias, activation and residual are added in one pass over the product.
 
-use candle_core::{CpuStorage, DType, Error, InplaceOp2, Layout, Result, Tensor, bail};
+use candle_core::{CpuStorage, DType, InplaceOp2, Layout, Result, Tensor, bail};
 use candle_nn::{Init, VarBuilder};
 use rayon::prelude::*;
 use reelbench_nn::quantized::Blocks;
 use reelbench_nn::storage::{contiguous_floats, contiguous_floats_mut};
-use reelbench_nn::{Bias, Linear, Stored, vector};
+use reelbench_nn::{Bias, Linear, Precision, Stored, vector};
 use reelbench_protocol::Quantization;
 
 /// Rows that one task works on at least.
@@ -43,8 +43,9 @@ impl Projection {
         });
         let bias = Tensor::cat(&biases.collect::<Result<Vec<_>>>()?, 0)?;
         let parts: Vec<_> = parts.iter().map(|part| (outputs, part.clone())).collect();
-        let linear = Linear::load_joined(inputs, Bias::Without, &parts)?;
-        Ok(Self { linear: quantized(linear, inputs, quantization)?, bias })
+        let linear = Linear::load_joined(inputs, Bias::Without, &parts, Precision::quantized(quantization))?;
+        check_storage(&linear, inputs, quantization)?;
+        Ok(Self { linear, bias })
     }
 
     /// A layer in 32-bit floats from its tensors.
@@ -78,9 +79,8 @@ impl Projection {
     }
 }
 
-/// The layer stored as asked and in no other way.
-fn quantized(linear: Linear, inputs: usize, quantization: Quantization) -> Result<Linear> {
-    let linear = linear.quantized(quantization).map_err(Error::wrap)?;
+/// Refuses a layer that is stored in another way than asked.
+fn check_storage(linear: &Linear, inputs: usize, quantization: Quantization) -> Result<()> {
     let as_asked = match quantization {
         Quantization::None => matches!(linear.stored(), Stored::As(_)),
         Quantization::Q8_0 => linear.stored() == Stored::In(Blocks::Q8_0),
@@ -92,7 +92,7 @@ fn quantized(linear: Linear, inputs: usize, quantization: Quantization) -> Resul
             "a layer with {inputs} inputs cannot be stored as `{quantization}`, whose blocks it does not fill; use none"
         );
     }
-    Ok(linear)
+    Ok(())
 }
 
 /// Applies a function in place to every row of the first tensor and the whole of the second.

@@ -6,10 +6,10 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use candle_core::quantized::{GgmlDType, QMatMul, QTensor};
-use candle_core::{Device, Tensor};
-use candle_nn::Module;
+use candle_core::{DType, Device, Tensor};
+use candle_nn::{Module, VarBuilder};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use reelbench_nn::Linear;
+use reelbench_nn::{Bias, Linear, Precision};
 use reelbench_protocol::Quantization;
 
 /// Inputs, outputs and rows: of whisper-tiny, then of a language model with 7 billion weights.
@@ -21,11 +21,15 @@ type Layer = Box<dyn Fn(&Tensor) -> Tensor>;
 fn linear(criterion: &mut Criterion) {
     for (inputs, outputs, rows) in SHAPES {
         let weight = Tensor::randn(0f32, 0.02, (outputs, inputs), &Device::Cpu).unwrap();
+        let named = [("weight".to_owned(), weight.clone())].into();
+        let tensors = VarBuilder::from_tensors(named, DType::F32, &Device::Cpu);
         let mut layers: Vec<(&str, Layer)> = Vec::new();
         for (name, quantization) in
             [("f32", Quantization::None), ("q8_0", Quantization::Q8_0), ("q4k", Quantization::Q4k)]
         {
-            let layer = Linear::new(weight.clone(), None).quantized(quantization).unwrap();
+            let layer =
+                Linear::load(inputs, outputs, Bias::Without, &tensors, Precision::quantized(quantization))
+                    .unwrap();
             layers.push((name, Box::new(move |x| layer.forward(x).unwrap())));
         }
         for (name, dtype) in [("candle q8_0", GgmlDType::Q8_0), ("candle q4k", GgmlDType::Q4K)] {

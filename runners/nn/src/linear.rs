@@ -6,9 +6,9 @@ use candle_core::quantized::{QMatMul, QTensor};
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, DType, Layout, Result, Shape, Tensor, bail};
 use candle_nn::{Init, Module, VarBuilder};
 use rayon::prelude::*;
-use reelbench_protocol::Quantization;
 
-use crate::quantized::{Blocks, QuantizeError, QuantizedMatrix};
+use crate::Precision;
+use crate::quantized::{Blocks, QuantizedMatrix};
 use crate::storage::contiguous_floats;
 use crate::vector::dot;
 
@@ -60,46 +60,49 @@ impl Linear {
 
     /// Takes `weight` and, if there is one, `bias`.
     ///
+    /// The weight is kept in `precision`, its blocks being chosen by [`Blocks::fitting`];
+    /// [`Linear::stored`] tells what came of it. On the processor a layer in blocks computes in
+    /// `f32`, whatever type it is given.
+    ///
     /// # Errors
-    /// When a tensor is missing or misshapen.
-    pub fn load(inputs: usize, outputs: usize, bias: Bias, tensors: &VarBuilder<'_>) -> Result<Self> {
-        let (weight, bias) = tensors_of(inputs, outputs, bias, tensors)?;
-        Ok(Self::new(weight, bias))
+    /// When a tensor is missing or misshapen, and when the quantization is `nf4`, which has no
+    /// product yet.
+    pub fn load(
+        inputs: usize,
+        outputs: usize,
+        bias: Bias,
+        tensors: &VarBuilder<'_>,
+        precision: Precision,
+    ) -> Result<Self> {
+        Self::load_joined(inputs, bias, &[(outputs, tensors.clone())], precision)
     }
 
     /// Takes several layers with the same inputs as one, whose outputs stand one after another.
-    /// `parts` holds each layer's number of outputs and its tensors.
+    /// `parts` holds each layer's number of outputs and its tensors. Weights are quantized one by
+    /// one, so that only one of them is in memory as it was read.
     ///
     /// # Errors
-    /// When a tensor is missing or misshapen, or `parts` is empty.
-    pub fn load_joined(inputs: usize, bias: Bias, parts: &[(usize, VarBuilder<'_>)]) -> Result<Self> {
-        let parts = parts.iter().map(|(outputs, tensors)| tensors_of(inputs, *outputs, bias, tensors));
-        let (weights, biases): (Vec<Tensor>, Vec<Option<Tensor>>) =
-            parts.collect::<Result<Vec<_>>>()?.into_iter().unzip();
-        let biases: Vec<Tensor> = biases.into_iter().flatten().collect();
-        let bias = if biases.is_empty() { None } else { Some(Tensor::cat(&biases, 0)?) };
-        Ok(Self::new(Tensor::cat(&weights, 0)?, bias))
-    }
-
-    /// The same layer with its weight in ggml's blocks, as far as its inputs fill them: see
-    /// [`Blocks::fitting`]; [`Linear::stored`] tells what came of it. The dense weight is let go of,
-    /// the bias stays. On the processor a layer in blocks computes in `f32`, whatever type it is given.
-    ///
-    /// # Errors
-    /// When the quantization is `nf4`, which has no product yet.
-    pub fn quantized(self, quantization: Quantization) -> std::result::Result<Self, QuantizeError> {
-        let Self { weight: Weight::Dense(weight), bias } = self else { return Ok(self) };
-        let weight = match Blocks::fitting(quantization, weight.dims2()?.1)? {
-            None => Weight::Dense(weight),
-            Some(blocks) if weight.device().is_cpu() => {
-                Weight::Quantized(Arc::new(QuantizedMatrix::new(&weight, blocks)?))
-            }
-            Some(blocks) => {
-                let weight = QTensor::quantize(&weight.force_contiguous()?, blocks.ggml())?;
-                Weight::OnDevice(Arc::new(weight), blocks)
-            }
+    /// As [`Linear::load`], and when `parts` is empty.
+    pub fn load_joined(
+        inputs: usize,
+        bias: Bias,
+        parts: &[(usize, VarBuilder<'_>)],
+        precision: Precision,
+    ) -> Result<Self> {
+        let weight = Weight::load(inputs, parts, precision)?;
+        let biases =
+            parts.iter().map(|(outputs, tensors)| tensors.get_with_hints(*outputs, "bias", Init::Const(0.0)));
+        let bias = match bias {
+            Bias::With => Some(Tensor::cat(&biases.collect::<Result<Vec<_>>>()?, 0)?),
+            Bias::Without => None,
         };
         Ok(Self { weight, bias })
+    }
+
+    /// The same layer with `bias`, of shape (outputs), instead of its own.
+    #[must_use]
+    pub fn with_bias(self, bias: Tensor) -> Self {
+        Self { bias: Some(bias), ..self }
     }
 
     /// How the weight is stored.
@@ -150,31 +153,40 @@ impl Linear {
     }
 }
 
-fn tensors_of(
-    inputs: usize,
-    outputs: usize,
-    bias: Bias,
-    tensors: &VarBuilder<'_>,
-) -> Result<(Tensor, Option<Tensor>)> {
-    let weight = tensors.get((outputs, inputs), "weight")?;
-    let bias = match bias {
-        Bias::With => Some(tensors.get_with_hints(outputs, "bias", Init::Const(0.0))?),
-        Bias::Without => None,
-    };
-    Ok((weight, bias))
-}
-
 impl Weight {
+    fn load(inputs: usize, parts: &[(usize, VarBuilder<'_>)], precision: Precision) -> Result<Self> {
+        let Some((_, first)) = parts.first() else { bail!("a linear layer needs a weight") };
+        let read = |dtype| {
+            parts.iter().map(move |(outputs, tensors)| {
+                tensors.get_with_hints_dtype((*outputs, inputs), "weight", Init::Const(0.0), dtype)
+            })
+        };
+        let joined = |dtype| match read(dtype).collect::<Result<Vec<_>>>()?.as_slice() {
+            [weight] => Ok(weight.clone()),
+            weights => Tensor::cat(weights, 0),
+        };
+        Ok(match Blocks::fitting(precision.quantization, inputs)? {
+            None => Self::Dense(joined(precision.dtype)?),
+            Some(blocks) if first.device().is_cpu() => {
+                Self::Quantized(Arc::new(QuantizedMatrix::joined(inputs, blocks, read(DType::F32))?))
+            }
+            Some(blocks) => {
+                let weight = QTensor::quantize(&joined(DType::F32)?.force_contiguous()?, blocks.ggml())?;
+                Self::OnDevice(Arc::new(weight), blocks)
+            }
+        })
+    }
+
     /// `x · weightᵀ` for `x` of shape (rows, inputs), in the type of `x`.
     fn product(&self, x: &Tensor) -> Result<Tensor> {
         let single = || x.to_dtype(DType::F32)?.contiguous();
         match self {
             Self::Dense(weight) => {
-                let few = x.dim(0)? <= FEW_ROWS && x.dtype() == DType::F32 && x.device().is_cpu();
-                if few {
+                let single = (x.dtype(), weight.dtype()) == (DType::F32, DType::F32);
+                if x.dim(0)? <= FEW_ROWS && single && x.device().is_cpu() {
                     return x.contiguous()?.apply_op2_no_bwd(weight, &FewRows);
                 }
-                x.matmul(&weight.t()?)
+                x.to_dtype(weight.dtype())?.matmul(&weight.t()?)?.to_dtype(x.dtype())
             }
             Self::Quantized(weight) => {
                 single()?.apply_op1_no_bwd(&InBlocks(Arc::clone(weight)))?.to_dtype(x.dtype())
@@ -241,6 +253,7 @@ impl CustomOp2 for FewRows {
 #[cfg(test)]
 mod tests {
     use candle_core::Device;
+    use reelbench_protocol::Quantization;
 
     use super::*;
 
@@ -265,9 +278,11 @@ mod tests {
     fn joined_layers_stand_one_after_another() {
         let tensors = crate::Checkpoint::dummy(1).var_builder(DType::F32, &Device::Cpu);
         let parts = [(3, tensors.pp("a")), (5, tensors.pp("b"))];
-        let joined = Linear::load_joined(4, Bias::With, &parts).unwrap();
+        let joined = Linear::load_joined(4, Bias::With, &parts, Precision::SINGLE).unwrap();
         let x = tensors.get((2, 4), "x").unwrap();
-        let [a, b] = parts.map(|(outputs, tensors)| Linear::load(4, outputs, Bias::With, &tensors).unwrap());
+        let [a, b] = parts.map(|(outputs, tensors)| {
+            Linear::load(4, outputs, Bias::With, &tensors, Precision::SINGLE).unwrap()
+        });
         let apart = Tensor::cat(&[a.forward(&x).unwrap(), b.forward(&x).unwrap()], 1).unwrap();
         assert_eq!(joined.forward(&x).unwrap().to_vec2::<f32>().unwrap(), apart.to_vec2::<f32>().unwrap());
     }
@@ -275,9 +290,9 @@ mod tests {
     #[test]
     fn a_quantized_layer_keeps_its_bias_and_tells_what_it_stores() {
         let tensors = crate::Checkpoint::dummy(1).var_builder(DType::F32, &Device::Cpu);
-        let dense = |inputs| {
-            let weight = tensors.get((48, inputs), "weight").unwrap();
-            Linear::new(weight, Some(Tensor::full(5f32, 48, &Device::Cpu).unwrap()))
+        let load = |inputs, precision| {
+            let layer = Linear::load(inputs, 48, Bias::Without, &tensors, precision)?;
+            Result::Ok(layer.with_bias(Tensor::full(5f32, 48, &Device::Cpu)?))
         };
         let cases = [
             (Quantization::None, 256, Stored::As(DType::F32), 4 * 256),
@@ -287,11 +302,12 @@ mod tests {
             (Quantization::Q4k, 40, Stored::As(DType::F32), 4 * 40),
         ];
         for (quantization, inputs, stored, bytes_per_row) in cases {
-            let layer = dense(inputs).quantized(quantization).unwrap();
+            let layer = load(inputs, Precision::quantized(quantization)).unwrap();
             assert_eq!(layer.stored(), stored, "{quantization:?}");
             assert_eq!(layer.weights_bytes(), 48 * (bytes_per_row + 4), "{quantization:?}");
             let x = tensors.get((2, 3, inputs), "x").unwrap();
-            let (found, exact) = (layer.forward(&x).unwrap(), dense(inputs).forward(&x).unwrap());
+            let (found, exact) =
+                (layer.forward(&x).unwrap(), load(inputs, Precision::SINGLE).unwrap().forward(&x).unwrap());
             assert_eq!(found.dims(), exact.dims());
             let error =
                 (&found - &exact).unwrap().sqr().unwrap().mean_all().unwrap().to_scalar::<f32>().unwrap();
@@ -299,7 +315,7 @@ mod tests {
                 (exact - 5.0).unwrap().sqr().unwrap().mean_all().unwrap().to_scalar::<f32>().unwrap();
             assert!(error < 0.02 * spread, "{quantization:?}: {error} of {spread}");
         }
-        let error = dense(256).quantized(Quantization::Nf4).unwrap_err();
+        let error = load(256, Precision::quantized(Quantization::Nf4)).unwrap_err();
         assert!(error.to_string().contains("q4k"), "{error}");
     }
 

@@ -10,7 +10,7 @@ mod kernel;
 mod tiles;
 
 use candle_core::quantized::{GgmlDType, QTensor};
-use candle_core::{DType, Device, Tensor};
+use candle_core::{D, DType, Device, Result, Tensor, bail};
 use rayon::prelude::*;
 use reelbench_protocol::Quantization;
 
@@ -24,9 +24,13 @@ pub enum QuantizeError {
     /// A quantization without a product here.
     #[error("weights cannot be stored as `nf4` yet; use none, q8_0 or q4k")]
     Nf4,
-    /// A computation that candle refused.
-    #[error(transparent)]
-    Compute(#[from] candle_core::Error),
+}
+
+/// Carries the error through candle's interface.
+impl From<QuantizeError> for candle_core::Error {
+    fn from(error: QuantizeError) -> Self {
+        Self::wrap(error)
+    }
 }
 
 /// The blocks that weights are rounded to.
@@ -46,7 +50,10 @@ impl Blocks {
     ///
     /// # Errors
     /// When the quantization is `nf4`.
-    pub fn fitting(quantization: Quantization, columns: usize) -> Result<Option<Self>, QuantizeError> {
+    pub fn fitting(
+        quantization: Quantization,
+        columns: usize,
+    ) -> std::result::Result<Option<Self>, QuantizeError> {
         let wanted = match quantization {
             Quantization::None => return Ok(None),
             Quantization::Q8_0 => Self::Q8_0,
@@ -90,14 +97,33 @@ impl QuantizedMatrix {
     ///
     /// # Errors
     /// When the columns are not whole blocks.
-    pub fn new(weight: &Tensor, blocks: Blocks) -> Result<Self, QuantizeError> {
-        let (rows, columns) = weight.dims2()?;
-        let weight = weight.to_device(&Device::Cpu)?;
+    pub fn new(weight: &Tensor, blocks: Blocks) -> Result<Self> {
+        Self::joined(weight.dim(D::Minus1)?, blocks, std::iter::once(Ok(weight.clone())))
+    }
+
+    /// Rounds tensors of shape (rows, columns) one after another, each of which is let go of before
+    /// the next is asked for. Their rows become those of one matrix.
+    ///
+    /// # Errors
+    /// When a tensor cannot be had or has other columns, and when the columns are not whole blocks.
+    pub fn joined(
+        columns: usize,
+        blocks: Blocks,
+        weights: impl Iterator<Item = Result<Tensor>>,
+    ) -> Result<Self> {
+        if columns == 0 || !columns.is_multiple_of(blocks.columns()) {
+            bail!("{columns} columns are not whole blocks of {}", blocks.columns());
+        }
+        let bytes_per_row = columns / blocks.columns() * blocks.ggml().type_size();
+        let mut bytes = Vec::new();
+        for weight in weights {
+            round_onto(&mut bytes, &weight?, columns, blocks.ggml())?;
+        }
         let tiles = match blocks {
-            Blocks::Q8_0 => Tiles::Q8_0(pack(&weight, blocks.ggml())?),
-            Blocks::Q4k => Tiles::Q4k(pack(&weight, blocks.ggml())?),
+            Blocks::Q8_0 => Tiles::Q8_0(pack(&bytes, bytes_per_row)?),
+            Blocks::Q4k => Tiles::Q4k(pack(&bytes, bytes_per_row)?),
         };
-        Ok(Self { rows, columns, tiles })
+        Ok(Self { rows: bytes.len() / bytes_per_row, columns, tiles })
     }
 
     /// Number of rows.
@@ -202,18 +228,31 @@ impl QuantizedMatrix {
     }
 }
 
-/// Rounds sixteen rows at a time, so that the whole matrix never exists a second time.
-fn pack<T: Tile>(weight: &Tensor, dtype: GgmlDType) -> candle_core::Result<Vec<T>> {
-    let (rows, _) = weight.dims2()?;
+/// Appends ggml's blocks of a tensor to `bytes`, rounding sixteen rows at a time, so that in 32 bits
+/// the whole tensor exists only as it was given.
+fn round_onto(bytes: &mut Vec<u8>, weight: &Tensor, columns: usize, dtype: GgmlDType) -> Result<()> {
+    let weight = weight.to_device(&Device::Cpu)?;
+    let (rows, found) = weight.dims2()?;
+    if found != columns {
+        bail!("{found} columns stand below rows of {columns}");
+    }
     let starts: Vec<usize> = (0..rows).step_by(ROWS).collect();
-    let packed = starts.into_par_iter().map(|start| {
+    let rounded = starts.into_par_iter().map(|start| {
         // candle rounds what a tensor's memory starts with, wherever a view into it begins.
         let rows = weight.narrow(0, start, ROWS.min(rows - start))?.force_contiguous()?;
         let blocks = QTensor::quantize(&rows.to_dtype(DType::F32)?, dtype)?;
-        T::pack(&blocks.data()?, rows.dim(0)?)
+        Ok(blocks.data()?.into_owned())
     });
-    let packed: Vec<Vec<T>> = packed.collect::<candle_core::Result<_>>()?;
-    Ok(packed.into_iter().flatten().collect())
+    for rows in rounded.collect::<Result<Vec<_>>>()? {
+        bytes.extend_from_slice(&rows);
+    }
+    Ok(())
+}
+
+/// Lays rows of blocks side by side, sixteen at a time.
+fn pack<T: Tile>(bytes: &[u8], bytes_per_row: usize) -> Result<Vec<T>> {
+    let packed = bytes.par_chunks(ROWS * bytes_per_row).map(|rows| T::pack(rows, rows.len() / bytes_per_row));
+    Ok(packed.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
 }
 
 #[cfg(test)]

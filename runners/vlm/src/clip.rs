@@ -3,7 +3,7 @@
 use candle_core::{D, Result, Tensor, bail};
 use candle_nn::VarBuilder;
 use reelbench_nn::activation::quick_gelu;
-use reelbench_nn::{Bias, LayerNorm, Linear, Visible, attention};
+use reelbench_nn::{Bias, LayerNorm, Linear, Precision, Visible, attention};
 use serde::Deserialize;
 
 /// `vision_config`, with the defaults of transformers' `CLIPVisionConfig`.
@@ -182,11 +182,11 @@ impl Layer {
         let qkv = ["q_proj", "k_proj", "v_proj"].map(|name| (hidden, attention.pp(name)));
         Ok(Self {
             attention_norm: LayerNorm::load(hidden, eps, &tensors.pp("layer_norm1"))?,
-            qkv: Linear::load_joined(hidden, Bias::With, &qkv)?,
-            output: Linear::load(hidden, hidden, Bias::With, &attention.pp("out_proj"))?,
+            qkv: Linear::load_joined(hidden, Bias::With, &qkv, Precision::SINGLE)?,
+            output: Linear::load(hidden, hidden, Bias::With, &attention.pp("out_proj"), Precision::SINGLE)?,
             mlp_norm: LayerNorm::load(hidden, eps, &tensors.pp("layer_norm2"))?,
-            inner: Linear::load(hidden, inner, Bias::With, &mlp.pp("fc1"))?,
-            outer: Linear::load(inner, hidden, Bias::With, &mlp.pp("fc2"))?,
+            inner: Linear::load(hidden, inner, Bias::With, &mlp.pp("fc1"), Precision::SINGLE)?,
+            outer: Linear::load(inner, hidden, Bias::With, &mlp.pp("fc2"), Precision::SINGLE)?,
             heads: config.num_attention_heads,
         })
     }

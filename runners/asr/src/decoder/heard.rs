@@ -5,7 +5,7 @@ use std::sync::Arc;
 use candle_core::{DType, Result, Tensor};
 use candle_nn::VarBuilder;
 use rayon::prelude::*;
-use reelbench_nn::{Linear, QuantizeError};
+use reelbench_nn::{Bias, Linear, Precision};
 use reelbench_protocol::Quantization;
 
 use crate::matrix::{PANEL, Panels};
@@ -50,16 +50,13 @@ pub(super) struct CrossProjection {
 }
 
 impl CrossProjection {
-    pub(super) fn load(
-        d: usize,
-        quantization: Quantization,
-        vb: &VarBuilder<'_>,
-    ) -> std::result::Result<Self, QuantizeError> {
+    pub(super) fn load(d: usize, quantization: Quantization, vb: &VarBuilder<'_>) -> Result<Self> {
         let (k, v) = (vb.pp("k_proj"), vb.pp("v_proj"));
-        let weight = Tensor::cat(&[k.get((d, d), "weight")?, v.get((d, d), "weight")?], 0)?;
         let no_bias = Tensor::zeros(d, vb.dtype(), vb.device())?;
         let bias = Tensor::cat(&[no_bias, v.get(d, "bias")?], 0)?.to_dtype(DType::F32)?;
-        Ok(Self { linear: Linear::new(weight.to_dtype(DType::F32)?, Some(bias)).quantized(quantization)? })
+        let precision = Precision::quantized(quantization);
+        let linear = Linear::load_joined(d, Bias::Without, &[(d, k), (d, v)], precision)?;
+        Ok(Self { linear: linear.with_bias(bias) })
     }
 
     pub(super) fn bytes(&self) -> u64 {

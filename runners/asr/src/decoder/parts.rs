@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Result, Shape, Tensor};
 use candle_nn::{Init, VarBuilder};
-use reelbench_nn::{QuantizeError, vector};
+use reelbench_nn::vector;
 use reelbench_protocol::Quantization;
 
 use crate::encoder::NORM_EPS;
@@ -21,15 +21,11 @@ impl Affine {
         output: usize,
         quantization: Quantization,
         vb: &VarBuilder<'_>,
-    ) -> std::result::Result<Self, QuantizeError> {
+    ) -> Result<Self> {
         Self::new(&vb.get((output, input), "weight")?, &vb.get(output, "bias")?, quantization)
     }
 
-    pub(super) fn new(
-        weight: &Tensor,
-        bias: &Tensor,
-        quantization: Quantization,
-    ) -> std::result::Result<Self, QuantizeError> {
+    pub(super) fn new(weight: &Tensor, bias: &Tensor, quantization: Quantization) -> Result<Self> {
         Ok(Self { weight: Matrix::new(weight, quantization)?, bias: single(bias)? })
     }
 

@@ -108,3 +108,19 @@ fn blocks_are_chosen_by_the_columns() {
     assert!(matches!(Blocks::fitting(Quantization::Nf4, 64), Err(QuantizeError::Nf4)));
     assert!(QuantizedMatrix::new(&matrix(4, 40), Blocks::Q8_0).is_err());
 }
+
+#[test]
+fn joined_matrices_are_rounded_one_by_one() {
+    let (a, b) = (matrix(21, 64), matrix(7, 64));
+    let parts = [a.clone(), b.clone()].into_iter().map(Ok);
+    let joined = QuantizedMatrix::joined(64, Blocks::Q8_0, parts).unwrap();
+    let whole = QuantizedMatrix::new(&Tensor::cat(&[a, b], 0).unwrap(), Blocks::Q8_0).unwrap();
+    assert_eq!((joined.rows(), joined.bytes()), (28, whole.bytes()));
+    let [mut found, mut expected] = [[0.0; 64]; 2];
+    for index in 0..28 {
+        joined.row(index, &mut found);
+        whole.row(index, &mut expected);
+        assert_eq!(found.map(f32::to_bits), expected.map(f32::to_bits), "row {index}");
+    }
+    assert!(QuantizedMatrix::joined(64, Blocks::Q8_0, [Ok(matrix(3, 32))].into_iter()).is_err());
+}

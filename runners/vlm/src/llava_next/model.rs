@@ -2,7 +2,7 @@
 
 use candle_core::{Device, Result, Tensor};
 use candle_nn::VarBuilder;
-use reelbench_nn::{Bias, Linear};
+use reelbench_nn::{Bias, Linear, Precision};
 
 use super::config::LlavaNextConfig;
 use crate::clip::ClipVision;
@@ -27,8 +27,8 @@ impl LlavaNextModel {
                 config.vision_layers,
                 &tensors.pp("vision_tower.vision_model"),
             )?,
-            inner: Linear::load(vision, text, Bias::With, &projector.pp("linear_1"))?,
-            outer: Linear::load(text, text, Bias::With, &projector.pp("linear_2"))?,
+            inner: Linear::load(vision, text, Bias::With, &projector.pp("linear_1"), Precision::SINGLE)?,
+            outer: Linear::load(text, text, Bias::With, &projector.pp("linear_2"), Precision::SINGLE)?,
             newline: tensors.get(text, "image_newline")?,
             text: TextModel::load(&config.text, &tensors.pp("language_model"))?,
         })

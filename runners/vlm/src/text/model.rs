@@ -3,7 +3,7 @@
 use candle_core::{Device, Result, Tensor, bail};
 use candle_nn::VarBuilder;
 use reelbench_nn::activation::swiglu;
-use reelbench_nn::{Bias, CacheMode, Decoder, KvCache, Linear, RmsNorm, Rope, Visible, attention};
+use reelbench_nn::{Bias, CacheMode, Decoder, KvCache, Linear, Precision, RmsNorm, Rope, Visible, attention};
 
 use super::TextConfig;
 
@@ -54,7 +54,13 @@ impl TextModel {
         let head = if config.tie_word_embeddings {
             Linear::new(embeddings.clone(), None)
         } else {
-            Linear::load(config.hidden_size, config.vocab_size, Bias::Without, &tensors.pp("lm_head"))?
+            Linear::load(
+                config.hidden_size,
+                config.vocab_size,
+                Bias::Without,
+                &tensors.pp("lm_head"),
+                Precision::SINGLE,
+            )?
         };
         let rope =
             Rope::new(config.rope_theta, config.head_dim, config.max_position_embeddings, tensors.device())?;
@@ -114,11 +120,17 @@ impl Layer {
         let gate_up = [(inner, mlp.pp("gate_proj")), (inner, mlp.pp("up_proj"))];
         Ok(Self {
             attention_norm: RmsNorm::load(hidden, eps, &tensors.pp("input_layernorm"))?,
-            qkv: Linear::load_joined(hidden, Bias::Without, &qkv)?,
-            output: Linear::load(heads * head_dim, hidden, Bias::Without, &attention.pp("o_proj"))?,
+            qkv: Linear::load_joined(hidden, Bias::Without, &qkv, Precision::SINGLE)?,
+            output: Linear::load(
+                heads * head_dim,
+                hidden,
+                Bias::Without,
+                &attention.pp("o_proj"),
+                Precision::SINGLE,
+            )?,
             mlp_norm: RmsNorm::load(hidden, eps, &tensors.pp("post_attention_layernorm"))?,
-            gate_up: Linear::load_joined(hidden, Bias::Without, &gate_up)?,
-            down: Linear::load(inner, hidden, Bias::Without, &mlp.pp("down_proj"))?,
+            gate_up: Linear::load_joined(hidden, Bias::Without, &gate_up, Precision::SINGLE)?,
+            down: Linear::load(inner, hidden, Bias::Without, &mlp.pp("down_proj"), Precision::SINGLE)?,
             heads,
             kv_heads,
             head_dim,
