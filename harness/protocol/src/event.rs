@@ -198,7 +198,7 @@ pub struct Stage1Output {
 }
 
 /// One scene's caption, or why there is none.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct SceneCaption {
     /// Counted from 0.
     pub scene: u32,

@@ -1,4 +1,4 @@
-//! A caption for every scene of a film.
+//! A caption for every scene of a film, batch by batch.
 
 use std::path::Path;
 
@@ -8,16 +8,17 @@ use reelbench_nn::StageObserver;
 use reelbench_protocol::{
     CaptionSpec, Device, Failure, FailureKind, Output, RunSpec, SceneCaption, SceneList, Settings, Stage,
 };
-use reelbench_vlm::{Caption, CaptionRequest, Captioner};
+use reelbench_vlm::{Caption, CaptionRequest, Captioner, SceneInput};
 use serde_json::json;
 
 use crate::stage1::{film_seconds, report_asr, report_ast, report_scene, report_yolo};
 
-/// Captions the scenes of a film one after the other. A scene that fails does not keep the next from its caption.
+/// Captions the scenes of a film, as many together as the cell says. A scene that fails does not keep the next from
+/// its caption.
 pub(crate) fn run(
     run: &RunSpec,
     spec: &CaptionSpec,
-    captioner: &mut Captioner,
+    captioner: &Captioner,
     watch: &mut Stopwatch<'_>,
 ) -> Result<Repeat, Failure> {
     let video = &run.spec.video.path;
@@ -30,17 +31,16 @@ pub(crate) fn run(
     }
     // The length of what is captioned, so that a part of a film has the real-time factor of that part.
     let media_s = film_seconds(&film);
-    let mut request = CaptionRequest::from(spec);
+    let request = CaptionRequest::from(spec);
     let mut captions = Vec::with_capacity(film.scenes.len());
     watch.start();
     let mut frames = OpenFilm::new(video, &film, spec, watch);
     let total = film.scenes.len() as u32;
-    for scene in 0..total {
-        let at = Position { scene, total };
-        if let Some(question) = run.questions.get(scene as usize) {
-            request.question.clone_from(question);
-        }
-        captions.push(caption_scene(at, &mut frames, captioner, &request, watch));
+    let scenes: Vec<u32> = (0..total).collect();
+    for scenes in scenes.chunks(spec.settings.batch_scenes.max(1) as usize) {
+        let mut batch = Batch::sample(scenes, total, &mut frames, watch);
+        batch.caption(captioner, &request, |scene| question(run, spec, scene), watch);
+        captions.extend(batch.captions);
     }
     watch.stop();
     if let Some(folder) = &run.save_frames {
@@ -51,12 +51,18 @@ pub(crate) fn run(
     Ok(Repeat { media_s, output, effective, peak_vram_bytes: None })
 }
 
+/// What is asked about a scene.
+fn question<'a>(run: &'a RunSpec, spec: &'a CaptionSpec, scene: u32) -> &'a str {
+    run.questions.get(scene as usize).unwrap_or(&spec.question)
+}
+
 /// The settings in force: the captioner tells its own, the others are carried out here.
 fn effective(spec: &CaptionSpec, captioner: &Captioner, request: &CaptionRequest) -> Settings {
     let mut effective = captioner.effective(request);
     effective.insert("device".to_owned(), json!(Device::Cpu));
     effective.insert("frames_per_scene".to_owned(), json!(spec.settings.frames_per_scene));
     effective.insert("frame_size".to_owned(), json!(spec.settings.frame_size));
+    effective.insert("batch_scenes".to_owned(), json!(spec.settings.batch_scenes));
     if let Some(most) = spec.max_scenes {
         effective.insert("max_scenes".to_owned(), json!(most));
     }
@@ -102,90 +108,136 @@ impl OpenFilm {
     }
 }
 
-/// Where in the film the work stands.
-#[derive(Clone, Copy)]
-struct Position {
-    scene: u32,
+/// Scenes that are captioned together.
+struct Batch {
     total: u32,
+    shown: Vec<Shown>,
+    /// What became of each of its scenes, in their order.
+    captions: Vec<SceneCaption>,
 }
 
-fn caption_scene(
-    at: Position,
-    film: &mut OpenFilm,
-    captioner: &mut Captioner,
-    request: &CaptionRequest,
-    watch: &mut Stopwatch<'_>,
-) -> SceneCaption {
-    let Position { scene, total } = at;
-    watch.progress(Stage::Frames, scene, total);
-    let asked_ns = watch.elapsed_ns();
-    let frames = match watch.time(Stage::Frames, Some(scene), || film.next()) {
-        Ok(frames) => frames,
-        Err(failure) => return failed(scene, Vec::new(), failure.in_stage(Stage::Frames)),
-    };
-    let (frame_pts_s, pictures): (Vec<f64>, Vec<RgbImage>) = frames.frames.into_iter().unzip();
-    let mut timer = SceneTimer { watch, at, began_ns: 0, stage: None, first_token_ns: None };
-    match captioner.caption(&pictures, request, &mut timer) {
-        Ok(caption) => {
-            let ttft_ns = timer.first_token_ns.map(|first_token_ns| first_token_ns - asked_ns);
-            captioned(scene, frame_pts_s, caption, ttft_ns)
+/// A scene whose frames there are.
+struct Shown {
+    /// Its place in the batch.
+    place: usize,
+    scene: u32,
+    /// When its frames were asked for.
+    asked_ns: u64,
+    pictures: Vec<RgbImage>,
+}
+
+impl Batch {
+    /// Gets the frames of every scene.
+    fn sample(scenes: &[u32], total: u32, film: &mut OpenFilm, watch: &mut Stopwatch<'_>) -> Self {
+        let mut batch = Self { total, shown: Vec::new(), captions: Vec::new() };
+        for (place, &scene) in scenes.iter().enumerate() {
+            watch.progress(Stage::Frames, scene, total);
+            let asked_ns = watch.elapsed_ns();
+            let caption = match watch.time(Stage::Frames, Some(scene), || film.next()) {
+                Ok(frames) => {
+                    let (frame_pts_s, pictures) = frames.frames.into_iter().unzip();
+                    batch.shown.push(Shown { place, scene, asked_ns, pictures });
+                    SceneCaption { scene, frame_pts_s, ..SceneCaption::default() }
+                }
+                Err(failure) => failed(
+                    SceneCaption { scene, ..SceneCaption::default() },
+                    failure.in_stage(Stage::Frames),
+                ),
+            };
+            batch.captions.push(caption);
         }
-        Err(error) => {
-            let stage = timer.stage.unwrap_or(Stage::Preprocess);
-            failed(scene, frame_pts_s, Failure::from(error).in_stage(stage))
+        batch
+    }
+
+    fn caption<'a>(
+        &mut self,
+        captioner: &Captioner,
+        request: &CaptionRequest,
+        question: impl Fn(u32) -> &'a str,
+        watch: &mut Stopwatch<'_>,
+    ) {
+        let inputs: Vec<SceneInput<'_>> = self
+            .shown
+            .iter()
+            .map(|shown| SceneInput { frames: &shown.pictures, question: question(shown.scene) })
+            .collect();
+        let mut timer = BatchTimer {
+            watch,
+            scenes: self.shown.iter().map(|shown| shown.scene).collect(),
+            total: self.total,
+            began_ns: 0,
+            reached: vec![Stage::Preprocess; self.shown.len()],
+            first_token_ns: vec![None; self.shown.len()],
+        };
+        let answers = captioner.caption(&inputs, request, &mut timer);
+        let reached = timer.reached.into_iter().zip(timer.first_token_ns);
+        for ((shown, answer), (stage, first_token_ns)) in self.shown.iter().zip(answers).zip(reached) {
+            let Some(caption) = self.captions.get_mut(shown.place) else { continue };
+            let empty = std::mem::take(caption);
+            *caption = match answer {
+                Ok(answer) => {
+                    let ttft_ns = first_token_ns.map(|first_token_ns| first_token_ns - shown.asked_ns);
+                    captioned(empty, answer, ttft_ns)
+                }
+                Err(error) => failed(empty, Failure::from(error).in_stage(stage)),
+            };
         }
     }
 }
 
-fn captioned(scene: u32, frame_pts_s: Vec<f64>, caption: Caption, ttft_ns: Option<u64>) -> SceneCaption {
+fn captioned(empty: SceneCaption, caption: Caption, ttft_ns: Option<u64>) -> SceneCaption {
     SceneCaption {
-        scene,
-        frame_pts_s,
         prompt: caption.prompt,
         prompt_tokens: caption.prompt_tokens as u32,
         tokens: caption.tokens,
         text: caption.text,
         finish: Some(caption.finish),
         ttft_ns,
-        failure: None,
+        ..empty
     }
 }
 
-fn failed(scene: u32, frame_pts_s: Vec<f64>, failure: Failure) -> SceneCaption {
-    SceneCaption {
-        scene,
-        frame_pts_s,
-        prompt: String::new(),
-        prompt_tokens: 0,
-        tokens: Vec::new(),
-        text: String::new(),
-        finish: None,
-        ttft_ns: None,
-        failure: Some(failure.in_scene(scene)),
-    }
+fn failed(empty: SceneCaption, failure: Failure) -> SceneCaption {
+    let scene = empty.scene;
+    SceneCaption { failure: Some(failure.in_scene(scene)), ..empty }
 }
 
-/// Turns a captioner's stages into spans of one scene.
-struct SceneTimer<'a, 'w> {
+/// Turns the stages of scenes that are captioned together into spans. What is done for all of them at
+/// once belongs to no scene.
+struct BatchTimer<'a, 'w> {
     watch: &'a mut Stopwatch<'w>,
-    at: Position,
+    /// Each one's number in the film.
+    scenes: Vec<u32>,
+    total: u32,
     began_ns: u64,
-    /// The stage that began last.
-    stage: Option<Stage>,
-    first_token_ns: Option<u64>,
+    /// The stage that each one was in last.
+    reached: Vec<Stage>,
+    first_token_ns: Vec<Option<u64>>,
 }
 
-impl StageObserver for SceneTimer<'_, '_> {
-    fn begin(&mut self, stage: Stage) {
-        self.stage = Some(stage);
-        self.watch.progress(stage, self.at.scene, self.at.total);
+impl BatchTimer<'_, '_> {
+    fn number(&self, scene: Option<usize>) -> Option<u32> {
+        self.scenes.get(scene?).copied()
+    }
+}
+
+impl StageObserver for BatchTimer<'_, '_> {
+    fn begin(&mut self, stage: Stage, scene: Option<usize>) {
+        for (index, reached) in self.reached.iter_mut().enumerate() {
+            if scene.is_none_or(|scene| scene == index) {
+                *reached = stage;
+            }
+        }
+        let number = self.number(scene).or_else(|| self.scenes.last().copied());
+        self.watch.progress(stage, number.unwrap_or_default(), self.total);
         self.began_ns = self.watch.elapsed_ns();
     }
 
-    fn end(&mut self, stage: Stage) {
-        self.watch.record_since(stage, Some(self.at.scene), self.began_ns);
-        if stage == Stage::Prefill {
-            self.first_token_ns = Some(self.watch.elapsed_ns());
+    fn end(&mut self, stage: Stage, scene: Option<usize>) {
+        self.watch.record_since(stage, self.number(scene), self.began_ns);
+        let first_token_ns = scene.and_then(|scene| self.first_token_ns.get_mut(scene));
+        if let Some(first_token_ns) = first_token_ns.filter(|_| stage == Stage::Prefill) {
+            *first_token_ns = Some(self.watch.elapsed_ns());
         }
     }
 }

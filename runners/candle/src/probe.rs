@@ -10,7 +10,7 @@ use reelbench_protocol::{
     CaptionProbe, DetectProbe, Failure, FailureKind, ObjectBox, Probe, Quantization, SceneProbe, Stage,
     TagProbe, Tracker, TranscribeProbe,
 };
-use reelbench_vlm::{CaptionRequest, Captioner};
+use reelbench_vlm::{CaptionRequest, Captioner, SceneInput};
 use reelbench_yolo::{DetectOptions, Detector};
 use serde_json::{Map, Value, json};
 
@@ -125,7 +125,7 @@ fn caption(probe: &CaptionProbe) -> Result<Value, Failure> {
     let frames =
         probe.frames.iter().map(|path| reelbench_media::load_image(path)).collect::<Result<Vec<_>, _>>()?;
     let device = open_device(probe.device)?;
-    let mut captioner =
+    let captioner =
         Captioner::load(probe.family, &probe.weights, probe.quantization, probe.dtype, &device)?;
     let request = CaptionRequest::from(probe);
     let mut effective = captioner.effective(&request);
@@ -138,7 +138,9 @@ fn caption(probe: &CaptionProbe) -> Result<Value, Failure> {
         effective.insert(name.to_owned(), value);
     }
     let mut stages = StageTimes::default();
-    let caption = captioner.caption(&frames, &request, &mut stages)?;
+    let scene = SceneInput { frames: &frames, question: &probe.question };
+    let mut captions = captioner.caption(&[scene], &request, &mut stages);
+    let caption = captions.pop().ok_or_else(|| Failure::new(FailureKind::Internal, "no caption"))??;
     Ok(json!({
         "prompt_tokens": caption.prompt_tokens,
         "tokens": caption.tokens,
@@ -168,11 +170,11 @@ struct StageTimes {
 }
 
 impl StageObserver for StageTimes {
-    fn begin(&mut self, _: Stage) {
+    fn begin(&mut self, _: Stage, _: Option<usize>) {
         self.began = Some(Instant::now());
     }
 
-    fn end(&mut self, stage: Stage) {
+    fn end(&mut self, stage: Stage, _: Option<usize>) {
         let elapsed = self.began.map_or(0.0, |began| began.elapsed().as_secs_f64() * 1e3);
         let before = self.milliseconds.get(stage.as_str()).and_then(Value::as_f64).unwrap_or_default();
         self.milliseconds.insert(stage.as_str().to_owned(), json!(before + elapsed));

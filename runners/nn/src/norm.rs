@@ -3,9 +3,14 @@
 use candle_core::{Result, Tensor};
 use candle_nn::{Init, Module, VarBuilder};
 
+use crate::storage::bytes_of;
+
 /// Layer normalization with weight and bias (Ba et al., 2016).
 #[derive(Debug, Clone)]
-pub struct LayerNorm(candle_nn::LayerNorm);
+pub struct LayerNorm {
+    norm: candle_nn::LayerNorm,
+    bytes: u64,
+}
 
 impl LayerNorm {
     /// Takes `weight` and `bias` of length `size`.
@@ -15,7 +20,13 @@ impl LayerNorm {
     pub fn load(size: usize, eps: f64, tensors: &VarBuilder<'_>) -> Result<Self> {
         let weight = tensors.get_with_hints(size, "weight", Init::Const(1.0))?;
         let bias = tensors.get_with_hints(size, "bias", Init::Const(0.0))?;
-        Ok(Self(candle_nn::LayerNorm::new(weight, bias, eps)))
+        let bytes = bytes_of(&weight) + bytes_of(&bias);
+        Ok(Self { norm: candle_nn::LayerNorm::new(weight, bias, eps), bytes })
+    }
+
+    /// Bytes that weight and bias take up in memory.
+    pub fn weights_bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// Normalizes `x` of shape (…, size).
@@ -23,13 +34,16 @@ impl LayerNorm {
     /// # Errors
     /// When the last dimension has another size.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        self.0.forward(&x.contiguous()?)
+        self.norm.forward(&x.contiguous()?)
     }
 }
 
 /// Root-mean-square normalization with a weight (Zhang and Sennrich, 2019).
 #[derive(Debug, Clone)]
-pub struct RmsNorm(candle_nn::RmsNorm);
+pub struct RmsNorm {
+    norm: candle_nn::RmsNorm,
+    bytes: u64,
+}
 
 impl RmsNorm {
     /// Takes `weight` of length `size`.
@@ -38,7 +52,13 @@ impl RmsNorm {
     /// When it is missing or misshapen.
     pub fn load(size: usize, eps: f64, tensors: &VarBuilder<'_>) -> Result<Self> {
         let weight = tensors.get_with_hints(size, "weight", Init::Const(1.0))?;
-        Ok(Self(candle_nn::RmsNorm::new(weight, eps)))
+        let bytes = bytes_of(&weight);
+        Ok(Self { norm: candle_nn::RmsNorm::new(weight, eps), bytes })
+    }
+
+    /// Bytes that the weight takes up in memory.
+    pub fn weights_bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// Normalizes `x` of shape (…, size).
@@ -46,6 +66,6 @@ impl RmsNorm {
     /// # Errors
     /// When the last dimension has another size.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        self.0.forward(&x.contiguous()?)
+        self.norm.forward(&x.contiguous()?)
     }
 }

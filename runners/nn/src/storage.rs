@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use candle_core::backend::BackendStorage;
-use candle_core::{CpuStorage, Layout, Result, bail};
+use candle_core::{CpuStorage, Layout, Result, Tensor, bail};
 
 /// The values of a `f32` tensor from its first element on.
 pub(crate) fn floats<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
@@ -46,6 +46,11 @@ fn contiguous_range(layout: &Layout) -> Result<Range<usize>> {
         Some((start, end)) => Ok(start..end),
         None => bail!("the tensor must be contiguous, its strides are {:?}", layout.stride()),
     }
+}
+
+/// Bytes that a tensor takes up in memory.
+pub fn bytes_of(tensor: &Tensor) -> u64 {
+    (tensor.elem_count() * tensor.dtype().size_in_bytes()) as u64
 }
 
 #[cfg(test)]

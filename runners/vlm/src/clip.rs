@@ -3,7 +3,7 @@
 use candle_core::{D, Result, Tensor, bail};
 use candle_nn::VarBuilder;
 use reelbench_nn::activation::quick_gelu;
-use reelbench_nn::{Bias, LayerNorm, Linear, Precision, Visible, attention};
+use reelbench_nn::{Bias, LayerNorm, Linear, Precision, Visible, attention, bytes_of};
 use serde::Deserialize;
 
 /// `vision_config`, with the defaults of transformers' `CLIPVisionConfig`.
@@ -125,7 +125,12 @@ impl ClipVision {
     ///
     /// # Errors
     /// When a tensor is missing or misshapen.
-    pub(crate) fn load(config: &ClipVisionConfig, layers: usize, tensors: &VarBuilder<'_>) -> Result<Self> {
+    pub(crate) fn load(
+        config: &ClipVisionConfig,
+        layers: usize,
+        tensors: &VarBuilder<'_>,
+        precision: Precision,
+    ) -> Result<Self> {
         let (hidden, patch) = (config.hidden_size, config.patch_size);
         let embeddings = tensors.pp("embeddings");
         let kernel = embeddings.pp("patch_embedding").get((hidden, 3, patch, patch), "weight")?;
@@ -137,10 +142,17 @@ impl ClipVision {
             // The checkpoints' own spelling.
             pre_norm: LayerNorm::load(hidden, config.layer_norm_eps, &tensors.pp("pre_layrnorm"))?,
             layers: (0..layers)
-                .map(|index| Layer::load(config, &tensors.pp("encoder.layers").pp(index)))
+                .map(|index| Layer::load(config, &tensors.pp("encoder.layers").pp(index), precision))
                 .collect::<Result<_>>()?,
             patch_size: patch,
         })
+    }
+
+    /// Bytes that the weights take up in memory.
+    pub(crate) fn weights_bytes(&self) -> u64 {
+        let layers: u64 = self.layers.iter().map(Layer::weights_bytes).sum();
+        let embeddings = self.patches.weights_bytes() + bytes_of(&self.class) + bytes_of(&self.positions);
+        embeddings + self.pre_norm.weights_bytes() + layers
     }
 
     /// The last kept layer's output for `pixels` of shape (pictures, 3, side, side): shape
@@ -175,20 +187,27 @@ fn unfold(pixels: &Tensor, patch: usize) -> Result<Tensor> {
 }
 
 impl Layer {
-    fn load(config: &ClipVisionConfig, tensors: &VarBuilder<'_>) -> Result<Self> {
+    fn load(config: &ClipVisionConfig, tensors: &VarBuilder<'_>, precision: Precision) -> Result<Self> {
         let &ClipVisionConfig { hidden_size: hidden, intermediate_size: inner, layer_norm_eps: eps, .. } =
             config;
         let (attention, mlp) = (tensors.pp("self_attn"), tensors.pp("mlp"));
         let qkv = ["q_proj", "k_proj", "v_proj"].map(|name| (hidden, attention.pp(name)));
         Ok(Self {
             attention_norm: LayerNorm::load(hidden, eps, &tensors.pp("layer_norm1"))?,
-            qkv: Linear::load_joined(hidden, Bias::With, &qkv, Precision::SINGLE)?,
-            output: Linear::load(hidden, hidden, Bias::With, &attention.pp("out_proj"), Precision::SINGLE)?,
+            qkv: Linear::load_joined(hidden, Bias::With, &qkv, precision)?,
+            output: Linear::load(hidden, hidden, Bias::With, &attention.pp("out_proj"), precision)?,
             mlp_norm: LayerNorm::load(hidden, eps, &tensors.pp("layer_norm2"))?,
-            inner: Linear::load(hidden, inner, Bias::With, &mlp.pp("fc1"), Precision::SINGLE)?,
-            outer: Linear::load(inner, hidden, Bias::With, &mlp.pp("fc2"), Precision::SINGLE)?,
+            inner: Linear::load(hidden, inner, Bias::With, &mlp.pp("fc1"), precision)?,
+            outer: Linear::load(inner, hidden, Bias::With, &mlp.pp("fc2"), precision)?,
             heads: config.num_attention_heads,
         })
+    }
+
+    fn weights_bytes(&self) -> u64 {
+        let linears = [&self.qkv, &self.output, &self.inner, &self.outer];
+        let norms = [&self.attention_norm, &self.mlp_norm];
+        linears.map(Linear::weights_bytes).iter().sum::<u64>()
+            + norms.map(LayerNorm::weights_bytes).iter().sum::<u64>()
     }
 
     fn forward(&self, x: &Tensor) -> Result<Tensor> {

@@ -3,38 +3,44 @@
 mod clip;
 mod dummy;
 mod error;
+mod family;
 mod llava_next;
+mod precision;
 mod request;
 mod text;
 
-use candle_core::{DType, Device};
-use reelbench_media::RgbImage;
+use candle_core::Device;
 use reelbench_nn::StageObserver;
 use reelbench_protocol::{CaptionerSupport, Dtype, Family, Quantization, Settings, Weights};
 
 pub use error::VlmError;
+use family::{FamilyModel, LoadRequest};
 use llava_next::LlavaNext;
-pub use request::{Caption, CaptionRequest};
+pub use request::{Caption, CaptionRequest, SceneInput};
+
+/// A family of this build.
+struct Registered {
+    support: fn() -> CaptionerSupport,
+    load: fn(&LoadRequest<'_>) -> Result<Box<dyn FamilyModel>, VlmError>,
+}
+
+const FAMILIES: [Registered; 1] =
+    [Registered { support: llava_next::support, load: |request| Ok(Box::new(LlavaNext::load(request)?)) }];
 
 /// What the captioners of this build offer.
 pub fn captioner_support() -> Vec<CaptionerSupport> {
-    vec![llava_next::support()]
+    FAMILIES.iter().map(|registered| (registered.support)()).collect()
 }
 
 /// A loaded captioner.
 pub struct Captioner {
-    model: Model,
+    model: Box<dyn FamilyModel>,
     quantization: Quantization,
     dtype: Dtype,
 }
 
-/// One variant per family.
-enum Model {
-    LlavaNext(Box<LlavaNext>),
-}
-
 impl Captioner {
-    /// Loads a captioner. `Dtype::Auto` becomes `f32`, which is the fastest on a processor.
+    /// Loads a captioner. `Dtype::Auto` becomes `f32`, whose tokens are the references'.
     ///
     /// # Errors
     /// When the family, quantization or type is not offered, or the weights cannot be used.
@@ -45,43 +51,46 @@ impl Captioner {
         dtype: Dtype,
         device: &Device,
     ) -> Result<Self, VlmError> {
-        let support = captioner_support();
-        let support =
-            support.iter().find(|support| support.family == family).ok_or(VlmError::Family(family))?;
+        let registered = FAMILIES.iter().map(|registered| (registered, (registered.support)()));
+        let (registered, support) = registered
+            .into_iter()
+            .find(|(_, support)| support.family == family)
+            .ok_or(VlmError::Family(family))?;
         if !support.quantization.contains(&quantization) {
             return Err(VlmError::Quantization { family, quantization });
         }
         if !support.dtype.contains(&dtype) {
             return Err(VlmError::Dtype { family, dtype });
         }
-        let model = match family {
-            Family::LlavaNext => Model::LlavaNext(Box::new(LlavaNext::load(weights, DType::F32, device)?)),
-            Family::Instructblip | Family::Phi3V => return Err(VlmError::Family(family)),
-        };
-        Ok(Self { model, quantization, dtype: Dtype::F32 })
+        let model = (registered.load)(&LoadRequest::new(weights, quantization, dtype, device))?;
+        let dtype = if dtype == Dtype::Auto { Dtype::F32 } else { dtype };
+        Ok(Self { model, quantization, dtype })
     }
 
-    /// Captions the frames of one scene, in order. Stages `preprocess`, `vision`, `prefill` and
-    /// `decode` are told to `observer`, one after another; the first token is there when `prefill` ends.
+    /// Captions scenes together. Stages `preprocess` and `vision` of one scene after the other, then
+    /// each one's `prefill`, then everybody's `decode` are told to `observer`; a scene's first token is
+    /// there when its `prefill` ends. Each scene gets the tokens that it would get alone.
     ///
     /// # Errors
-    /// When a frame is empty, the prompt does not fit frames or model, or a computation fails.
+    /// For a scene whose frame is empty, or whose prompt does not fit frames or model; for all of them
+    /// where a computation fails while they are decoded.
     pub fn caption(
-        &mut self,
-        frames: &[RgbImage],
+        &self,
+        scenes: &[SceneInput<'_>],
         request: &CaptionRequest,
         observer: &mut dyn StageObserver,
-    ) -> Result<Caption, VlmError> {
-        match &self.model {
-            Model::LlavaNext(model) => model.caption(frames, request, observer),
-        }
+    ) -> Vec<Result<Caption, VlmError>> {
+        family::caption(&*self.model, scenes, request, observer)
+    }
+
+    /// The model's parts, and the bytes that the weights of each take up in memory.
+    pub fn weights(&self) -> Vec<(&'static str, u64)> {
+        self.model.weights()
     }
 
     /// Bytes the weights take up in memory.
     pub fn weights_bytes(&self) -> u64 {
-        match &self.model {
-            Model::LlavaNext(model) => model.weights_bytes(),
-        }
+        self.weights().iter().map(|(_, bytes)| bytes).sum()
     }
 
     /// The settings in force when `request` is carried out, under the matrix's names.
@@ -89,7 +98,6 @@ impl Captioner {
         let mut effective = request.effective();
         effective.insert("quantization".to_owned(), self.quantization.as_str().into());
         effective.insert("dtype".to_owned(), self.dtype.as_str().into());
-        effective.insert("batch_scenes".to_owned(), 1.into());
         effective
     }
 }

@@ -8,16 +8,16 @@ mod presets;
 mod prompt;
 mod tiles;
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Tensor};
 use rayon::prelude::*;
 use reelbench_media::RgbImage;
-use reelbench_nn::{Checkpoint, Generated, Generation, Prompt, StageObserver, Usage, WeightsError, generate};
+use reelbench_nn::{CacheMode, Checkpoint, Decoder, Prompt, WeightsError};
 use reelbench_protocol::{CaptionerSupport, Dtype, Family, Quantization, Stage, Weights};
-use serde::Deserialize;
 use tokenizers::Tokenizer;
 
-use crate::text::{OneOrMany, TextSession};
-use crate::{Caption, CaptionRequest, VlmError};
+use crate::family::{self, FamilyModel, LoadRequest, Prepared, SceneTimer};
+use crate::text::TextSession;
+use crate::{CaptionRequest, SceneInput, VlmError};
 use config::LlavaNextConfig;
 use model::LlavaNextModel;
 use packing::Packing;
@@ -26,18 +26,15 @@ use tiles::{Extent, Tiles};
 /// Tensors of published checkpoints that lie above the hidden state in use.
 const UNUSED: &str = "vision_tower.vision_model.post_layernorm.*";
 
-/// Most beams that are worth their memory.
-const MAX_NUM_BEAMS: u32 = 16;
-
 /// What this family offers.
 pub(crate) fn support() -> CaptionerSupport {
     CaptionerSupport {
         family: Family::LlavaNext,
-        quantization: vec![Quantization::None],
-        dtype: vec![Dtype::F32, Dtype::Auto],
+        quantization: Quantization::ALL.to_vec(),
+        dtype: Dtype::ALL.to_vec(),
         use_cache: vec![true, false],
-        max_num_beams: MAX_NUM_BEAMS,
-        max_batch_scenes: 1,
+        max_num_beams: family::MAX_NUM_BEAMS,
+        max_batch_scenes: family::MAX_BATCH_SCENES,
         num_crops: false,
         presets: presets::NAMES.map(str::to_owned).to_vec(),
     }
@@ -49,7 +46,6 @@ pub(crate) struct LlavaNext {
     model: LlavaNextModel,
     tokenizer: Tokenizer,
     eos: Vec<u32>,
-    usage: Usage,
 }
 
 /// What the model is given.
@@ -61,32 +57,21 @@ struct Input {
     packings: Vec<Packing>,
 }
 
-/// `generation_config.json`, whose word goes before the model's configuration.
-#[derive(Deserialize)]
-struct GenerationConfig {
-    eos_token_id: Option<OneOrMany>,
-}
-
 impl LlavaNext {
     /// Loads weights, or draws them for a preset.
-    pub(crate) fn load(weights: &Weights, dtype: DType, device: &Device) -> Result<Self, VlmError> {
-        match weights {
+    pub(crate) fn load(request: &LoadRequest<'_>) -> Result<Self, VlmError> {
+        match request.weights {
             Weights::Local { path, .. } => {
                 let checkpoint = Checkpoint::open(path)?;
                 let config = LlavaNextConfig::read(&checkpoint)?;
                 let tokenizer = checkpoint.tokenizer()?;
-                let mut eos = config.text.eos.clone();
-                if checkpoint.has_file("generation_config.json") {
-                    let generation: GenerationConfig = checkpoint.read_json("generation_config.json")?;
-                    eos = generation.eos_token_id.map_or(eos, Vec::from);
-                }
-                Self::from_parts(&checkpoint, config, tokenizer, eos, dtype, device)
+                let eos = family::eos(&checkpoint, &config.text.eos)?;
+                Self::from_parts(&checkpoint, config, tokenizer, eos, request)
             }
             Weights::Dummy { preset, seed } => {
                 let config = presets::config(preset)?;
                 let tokenizer = crate::dummy::tokenizer(prompt::IMAGE, config.image_token)?;
-                // Random weights would end a caption by chance, so nothing ends it but its length.
-                Self::from_parts(&Checkpoint::dummy(*seed), config, tokenizer, Vec::new(), dtype, device)
+                Self::from_parts(&Checkpoint::dummy(*seed), config, tokenizer, Vec::new(), request)
             }
         }
     }
@@ -96,58 +81,24 @@ impl LlavaNext {
         config: LlavaNextConfig,
         tokenizer: Tokenizer,
         eos: Vec<u32>,
-        dtype: DType,
-        device: &Device,
+        request: &LoadRequest<'_>,
     ) -> Result<Self, VlmError> {
-        let model = LlavaNextModel::load(&config, &checkpoint.var_builder(dtype, device))
-            .map_err(WeightsError::from)?;
+        let tensors = checkpoint.var_builder(DType::F32, request.device);
+        let model =
+            LlavaNextModel::load(&config, &tensors, &request.precisions).map_err(WeightsError::from)?;
         let unused: Vec<String> = (config.vision_layers..config.vision.num_hidden_layers)
             .map(|layer| format!("vision_tower.vision_model.encoder.layers.{layer}.*"))
             .collect();
         let ignorable: Vec<&str> = unused.iter().map(String::as_str).chain([UNUSED]).collect();
-        let usage = checkpoint.finish(&ignorable)?;
-        Ok(Self { config, model, tokenizer, eos, usage })
-    }
-
-    pub(crate) fn weights_bytes(&self) -> u64 {
-        self.usage.bytes
-    }
-
-    /// Captions one scene's frames.
-    pub(crate) fn caption(
-        &self,
-        frames: &[RgbImage],
-        request: &CaptionRequest,
-        observer: &mut dyn StageObserver,
-    ) -> Result<Caption, VlmError> {
-        let input = observer.time(Stage::Preprocess, || self.preprocess(frames, request))?;
-        let embeddings = observer.time(Stage::Vision, || {
-            let features = self.features(&input)?;
-            let embeddings = self.model.splice(&input.tokens, self.config.image_token, &features)?;
-            // Work on an accelerator is over when it says so, not when it was ordered.
-            self.model.device().synchronize()?;
-            Ok::<_, VlmError>(embeddings)
-        })?;
-        let generation = Generation { eos: self.eos.clone(), ..request.generation.clone() };
-        let mut session = TextSession::new(self.model.text());
-        let prompt_tokens = input.tokens.len();
-        let prompt = Prompt { embeddings, tokens: input.tokens };
-        let Generated { tokens, finish } =
-            generate(&mut session, &prompt, &generation, request.cache, observer)?;
-        let text = self.tokenizer.decode(&tokens, true).map_err(VlmError::tokenizer)?;
-        Ok(Caption { prompt: input.prompt, prompt_tokens, tokens, text, finish })
+        checkpoint.finish(&ignorable)?;
+        Ok(Self { config, model, tokenizer, eos })
     }
 
     /// Tiles, prompt and tokens, after checking that they fit the model.
-    fn preprocess(&self, frames: &[RgbImage], request: &CaptionRequest) -> Result<Input, VlmError> {
-        if frames.is_empty() {
-            return Err(VlmError::NoFrames);
-        }
-        if let Some(frame) = frames.iter().position(|frame| frame.width() == 0 || frame.height() == 0) {
-            return Err(VlmError::EmptyFrame { frame });
-        }
+    fn preprocess(&self, scene: &SceneInput<'_>, request: &CaptionRequest) -> Result<Input, VlmError> {
         let layout = self.config.text.layout;
-        let prompt = prompt::prompt(layout, frames.len(), &request.question, request.prompt.as_deref())?;
+        let frames = scene.frames;
+        let prompt = prompt::prompt(layout, frames.len(), scene.question, request.prompt.as_deref())?;
         let side = self.config.vision.patches_per_side();
         let packings: Vec<Packing> = frames
             .iter()
@@ -156,7 +107,7 @@ impl LlavaNext {
             .collect();
         let tokens = self.tokens(&prompt, &packings)?;
         self.check_length(tokens.len(), request.generation.max_new_tokens)?;
-        let tiles = frames.par_iter().map(|frame| self.config.tiling.tile(frame)).collect();
+        let tiles = frames.par_iter().map(|frame: &RgbImage| self.config.tiling.tile(frame)).collect();
         Ok(Input { prompt, tokens, tiles, packings })
     }
 
@@ -177,12 +128,8 @@ impl LlavaNext {
     }
 
     fn check_length(&self, prompt_tokens: usize, max_new_tokens: usize) -> Result<(), VlmError> {
-        // The last new token is given out without being looked at again.
-        let positions = prompt_tokens + max_new_tokens.saturating_sub(1);
         let limit = self.config.text.max_position_embeddings;
-        if positions > limit {
-            return Err(VlmError::TooLong { prompt_tokens, max_new_tokens, positions, limit });
-        }
+        let positions = family::check_length(prompt_tokens, max_new_tokens, limit)?;
         match self.config.text.sliding_window {
             Some(window) if positions > window => Err(VlmError::SlidingWindow { positions, window }),
             _ => Ok(()),
@@ -204,6 +151,42 @@ impl LlavaNext {
             first += count;
         }
         Tensor::cat(&packed, 0)
+    }
+}
+
+impl FamilyModel for LlavaNext {
+    fn prepare(
+        &self,
+        scene: &SceneInput<'_>,
+        request: &CaptionRequest,
+        timer: &mut SceneTimer<'_>,
+    ) -> Result<Prepared, VlmError> {
+        let input = timer.time(Stage::Preprocess, || self.preprocess(scene, request))?;
+        let embeddings = timer.time(Stage::Vision, || {
+            let features = self.features(&input)?;
+            let embeddings = self.model.splice(&input.tokens, self.config.image_token, &features)?;
+            // Work on an accelerator is over when it says so, not when it was ordered.
+            self.model.device().synchronize()?;
+            Ok::<_, VlmError>(embeddings)
+        })?;
+        let positions = input.tokens.len();
+        Ok(Prepared { text: input.prompt, positions, prompt: Prompt { embeddings, tokens: input.tokens } })
+    }
+
+    fn decoder(&self, cache: CacheMode) -> Box<dyn Decoder + '_> {
+        Box::new(TextSession::new(self.model.text(), cache))
+    }
+
+    fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    fn eos(&self) -> &[u32] {
+        &self.eos
+    }
+
+    fn weights(&self) -> Vec<(&'static str, u64)> {
+        self.model.weights()
     }
 }
 

@@ -1,19 +1,29 @@
 //! What is asked of a captioner, and what it answers.
 
+use reelbench_media::RgbImage;
 use reelbench_nn::{CacheMode, Generation};
 use reelbench_protocol::{CaptionProbe, CaptionSpec, Finish, Settings};
 
-/// What is asked about a scene's frames.
+/// A scene to be captioned.
+#[derive(Debug, Clone, Copy)]
+pub struct SceneInput<'a> {
+    /// Its frames, in order.
+    pub frames: &'a [RgbImage],
+    /// The question, which the family's own form is put around.
+    pub question: &'a str,
+}
+
+/// How scenes are captioned.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CaptionRequest {
-    /// The question, which the family's own form is put around.
-    pub question: String,
-    /// The whole prompt with one `<image>` per frame, in place of that form.
+    /// The whole prompt with the family's mark for every picture, in place of question and form.
     pub prompt: Option<String>,
     /// How tokens are chosen. What ends a sequence is the checkpoint's to say: `eos` is not looked at.
     pub generation: Generation,
     /// Whether keys and values are kept.
     pub cache: CacheMode,
+    /// Crops of a picture at most, for families whose checkpoints leave it to the user.
+    pub num_crops: Option<usize>,
 }
 
 /// What was answered.
@@ -35,7 +45,6 @@ impl From<&CaptionSpec> for CaptionRequest {
     fn from(spec: &CaptionSpec) -> Self {
         let settings = &spec.settings;
         Self {
-            question: spec.question.clone(),
             prompt: spec.prompt.clone(),
             generation: Generation {
                 num_beams: settings.num_beams as usize,
@@ -44,6 +53,7 @@ impl From<&CaptionSpec> for CaptionRequest {
                 ..Generation::default()
             },
             cache: cache_mode(settings.use_cache),
+            num_crops: settings.num_crops.map(|crops| crops as usize),
         }
     }
 }
@@ -51,7 +61,6 @@ impl From<&CaptionSpec> for CaptionRequest {
 impl From<&CaptionProbe> for CaptionRequest {
     fn from(probe: &CaptionProbe) -> Self {
         Self {
-            question: probe.question.clone(),
             prompt: probe.prompt.clone(),
             generation: Generation {
                 num_beams: probe.num_beams as usize,
@@ -60,9 +69,10 @@ impl From<&CaptionProbe> for CaptionRequest {
                 repetition_penalty: probe.repetition_penalty as f32,
                 length_penalty: probe.length_penalty,
                 early_stopping: probe.early_stopping,
-                eos: Vec::new(),
+                ..Generation::default()
             },
             cache: cache_mode(probe.use_cache),
+            num_crops: probe.num_crops.map(|crops| crops as usize),
         }
     }
 }

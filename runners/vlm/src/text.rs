@@ -3,5 +3,5 @@
 mod config;
 mod model;
 
-pub(crate) use config::{OneOrMany, RawTextConfig, TextConfig, TextLayout};
+pub(crate) use config::{OneOrMany, Projections, RawTextConfig, TextConfig, TextLayout};
 pub(crate) use model::{TextModel, TextSession};

@@ -2,10 +2,11 @@
 
 use candle_core::{Device, Result, Tensor};
 use candle_nn::VarBuilder;
-use reelbench_nn::{Bias, Linear, Precision};
+use reelbench_nn::{Bias, Linear, bytes_of};
 
 use super::config::LlavaNextConfig;
 use crate::clip::ClipVision;
+use crate::precision::Precisions;
 use crate::text::TextModel;
 
 /// LLaVA-v1.6's weights.
@@ -18,7 +19,11 @@ pub(super) struct LlavaNextModel {
 }
 
 impl LlavaNextModel {
-    pub(super) fn load(config: &LlavaNextConfig, tensors: &VarBuilder<'_>) -> Result<Self> {
+    pub(super) fn load(
+        config: &LlavaNextConfig,
+        tensors: &VarBuilder<'_>,
+        precisions: &Precisions,
+    ) -> Result<Self> {
         let (vision, text) = (config.vision.hidden_size, config.text.hidden_size);
         let projector = tensors.pp("multi_modal_projector");
         Ok(Self {
@@ -26,12 +31,23 @@ impl LlavaNextModel {
                 &config.vision,
                 config.vision_layers,
                 &tensors.pp("vision_tower.vision_model"),
+                precisions.vision,
             )?,
-            inner: Linear::load(vision, text, Bias::With, &projector.pp("linear_1"), Precision::SINGLE)?,
-            outer: Linear::load(text, text, Bias::With, &projector.pp("linear_2"), Precision::SINGLE)?,
+            inner: Linear::load(vision, text, Bias::With, &projector.pp("linear_1"), precisions.vision)?,
+            outer: Linear::load(text, text, Bias::With, &projector.pp("linear_2"), precisions.vision)?,
             newline: tensors.get(text, "image_newline")?,
-            text: TextModel::load(&config.text, &tensors.pp("language_model"))?,
+            text: TextModel::load(&config.text, &tensors.pp("language_model"), precisions)?,
         })
+    }
+
+    pub(super) fn weights(&self) -> Vec<(&'static str, u64)> {
+        let linears = self.inner.weights_bytes() + self.outer.weights_bytes();
+        let projector = linears + bytes_of(&self.newline);
+        vec![
+            ("vision", self.vision.weights_bytes()),
+            ("projector", projector),
+            ("language", self.text.weights_bytes()),
+        ]
     }
 
     pub(super) fn device(&self) -> &Device {

@@ -1,6 +1,7 @@
 //! `text_config`, with the defaults of transformers 4.46 for whatever a published file leaves out
 //! (`models/mistral/configuration_mistral.py`, `models/llama/configuration_llama.py`).
 
+use reelbench_nn::LongRope;
 use serde::Deserialize;
 
 /// Which class of transformers a language model belongs to: it decides defaults and the prompt's form.
@@ -42,6 +43,15 @@ fn default_sliding_window() -> Option<usize> {
     Some(4096)
 }
 
+/// How a checkpoint keeps the weights of layers with the same inputs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Projections {
+    /// A tensor for each: queries, keys, values; gates, ups.
+    Apart,
+    /// One for `qkv_proj`, one for `gate_up_proj`, as in Phi-3.
+    Joined,
+}
+
 /// A token, or several.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
@@ -66,6 +76,8 @@ impl From<OneOrMany> for Vec<u32> {
 pub(crate) struct TextConfig {
     /// Its class.
     pub(crate) layout: TextLayout,
+    /// How its tensors are kept.
+    pub(crate) projections: Projections,
     /// Width of a position.
     pub(crate) hidden_size: usize,
     /// Width inside the feed-forward part.
@@ -86,6 +98,8 @@ pub(crate) struct TextConfig {
     pub(crate) rms_norm_eps: f64,
     /// Base of the rotary frequencies.
     pub(crate) rope_theta: f32,
+    /// What the frequencies are stretched by.
+    pub(crate) long_rope: Option<LongRope>,
     /// Past positions a query sees, if not all.
     pub(crate) sliding_window: Option<usize>,
     /// Whether the head shares the embeddings' weight.
@@ -117,6 +131,7 @@ impl RawTextConfig {
         let heads = self.num_attention_heads.unwrap_or(32);
         let config = TextConfig {
             layout,
+            projections: Projections::Apart,
             hidden_size,
             intermediate_size: self.intermediate_size.unwrap_or(intermediate_size),
             num_hidden_layers: self.num_hidden_layers.unwrap_or(32),
@@ -127,6 +142,7 @@ impl RawTextConfig {
             max_position_embeddings: self.max_position_embeddings.unwrap_or(positions),
             rms_norm_eps: self.rms_norm_eps.unwrap_or(1e-6),
             rope_theta: self.rope_theta.unwrap_or(10_000.0),
+            long_rope: None,
             sliding_window: self.sliding_window.filter(|_| layout == TextLayout::Mistral),
             tie_word_embeddings: self.tie_word_embeddings.unwrap_or(false),
             eos: self.eos_token_id.map_or_else(|| vec![2], Vec::from),

@@ -3,9 +3,13 @@
 use candle_core::{Device, Result, Tensor, bail};
 use candle_nn::VarBuilder;
 use reelbench_nn::activation::swiglu;
-use reelbench_nn::{Bias, CacheMode, Decoder, KvCache, Linear, Precision, RmsNorm, Rope, Visible, attention};
+use reelbench_nn::{
+    Bias, CacheMode, Decoder, KvCache, Linear, RmsNorm, Rope, Rotation, Visible, attention,
+    bytes_of, rows_by_context,
+};
 
-use super::TextConfig;
+use super::{Projections, TextConfig};
+use crate::precision::Precisions;
 
 /// A language model's weights.
 #[derive(Debug)]
@@ -13,7 +17,8 @@ pub(crate) struct TextModel {
     embeddings: Tensor,
     layers: Vec<Layer>,
     norm: RmsNorm,
-    head: Linear,
+    /// None where the embeddings serve as the head.
+    head: Option<Linear>,
     rope: Rope,
     max_positions: usize,
 }
@@ -45,25 +50,22 @@ impl TextModel {
     ///
     /// # Errors
     /// When a tensor is missing or misshapen.
-    pub(crate) fn load(config: &TextConfig, tensors: &VarBuilder<'_>) -> Result<Self> {
+    pub(crate) fn load(config: &TextConfig, tensors: &VarBuilder<'_>, precisions: &Precisions) -> Result<Self> {
         let model = tensors.pp("model");
         let embeddings = model.pp("embed_tokens").get((config.vocab_size, config.hidden_size), "weight")?;
         let layers = (0..config.num_hidden_layers)
-            .map(|index| Layer::load(config, &model.pp("layers").pp(index)))
+            .map(|index| Layer::load(config, &model.pp("layers").pp(index), precisions))
             .collect::<Result<_>>()?;
         let head = if config.tie_word_embeddings {
-            Linear::new(embeddings.clone(), None)
+            None
         } else {
-            Linear::load(
-                config.hidden_size,
-                config.vocab_size,
-                Bias::Without,
-                &tensors.pp("lm_head"),
-                Precision::SINGLE,
-            )?
+            let (hidden, tensors) = (config.hidden_size, tensors.pp("lm_head"));
+            Some(Linear::load(hidden, config.vocab_size, Bias::Without, &tensors, precisions.head)?)
         };
-        let rope =
-            Rope::new(config.rope_theta, config.head_dim, config.max_position_embeddings, tensors.device())?;
+        let rope = match &config.long_rope {
+            Some(factors) => Rope::stretched(config.rope_theta, config.head_dim, factors),
+            None => Rope::new(config.rope_theta, config.head_dim),
+        };
         let norm = RmsNorm::load(config.hidden_size, config.rms_norm_eps, &model.pp("norm"))?;
         Ok(Self { embeddings, layers, norm, head, rope, max_positions: config.max_position_embeddings })
     }
@@ -87,119 +89,225 @@ impl TextModel {
         self.embeddings.device()
     }
 
-    /// Logits after the last of the positions `x` of shape (rows, positions, hidden), which follow
-    /// those in `caches`: shape (rows, vocabulary).
-    fn forward(&self, x: &Tensor, caches: &mut [KvCache]) -> Result<Tensor> {
-        let offset = caches.first().map_or(0, KvCache::len);
-        let end = offset + x.dim(1)?;
-        if end > self.max_positions {
-            bail!("{end} positions, but the model has {}", self.max_positions);
-        }
+    /// Bytes that the weights take up in memory.
+    pub(crate) fn weights_bytes(&self) -> u64 {
+        let head = self.head.as_ref().map_or(0, Linear::weights_bytes);
+        let layers: u64 = self.layers.iter().map(Layer::weights_bytes).sum();
+        bytes_of(&self.embeddings) + layers + self.norm.weights_bytes() + head
+    }
+
+    /// Logits after the last of the positions `x` of shape (rows, positions, hidden), which are whole
+    /// contexts: shape (rows, vocabulary). Their keys and values become a context of `caches`.
+    fn whole(&self, x: &Tensor, mut caches: Option<&mut [KvCache]>) -> Result<Tensor> {
+        let length = x.dim(1)?;
+        self.check_positions(length)?;
+        let rotation = self.rope.whole(length, x.device())?;
         let last = self.layers.len() - 1;
         let mut x = x.clone();
-        for (index, (layer, cache)) in self.layers.iter().zip(caches).enumerate() {
+        for (index, layer) in self.layers.iter().enumerate() {
             let needed = if index == last { Needed::Last } else { Needed::All };
-            x = layer.forward(&x, &self.rope, offset, cache, needed)?;
+            let cache = caches.as_mut().and_then(|caches| caches.get_mut(index));
+            x = layer.whole(&x, &rotation, needed, cache)?;
         }
-        self.head.forward(&self.norm.forward(&x.squeeze(1)?)?)
+        self.logits(&x.squeeze(1)?)
+    }
+
+    /// Logits after one more token of each row, whose contexts then have `lengths` positions.
+    fn step(&self, tokens: &[u32], lengths: &[usize], caches: &mut [KvCache]) -> Result<Tensor> {
+        lengths.iter().try_for_each(|length| self.check_positions(*length))?;
+        let rotation = self.rope.last_of(lengths, self.device())?;
+        let mut x = self.embed(tokens)?.unsqueeze(0)?;
+        for (layer, cache) in self.layers.iter().zip(caches) {
+            x = layer.step(&x, &rotation, cache)?;
+        }
+        self.logits(&x.squeeze(0)?)
+    }
+
+    fn logits(&self, x: &Tensor) -> Result<Tensor> {
+        let x = self.norm.forward(x)?;
+        match &self.head {
+            Some(head) => head.forward(&x),
+            None => Linear::new(self.embeddings.clone(), None).forward(&x),
+        }
+    }
+
+    fn check_positions(&self, length: usize) -> Result<()> {
+        if length > self.max_positions {
+            bail!("{length} positions, but the model has {}", self.max_positions);
+        }
+        Ok(())
     }
 }
 
 impl Layer {
-    fn load(config: &TextConfig, tensors: &VarBuilder<'_>) -> Result<Self> {
+    fn load(config: &TextConfig, tensors: &VarBuilder<'_>, precisions: &Precisions) -> Result<Self> {
+        let precision = precisions.layers;
         let &TextConfig {
             hidden_size: hidden, intermediate_size: inner, head_dim, rms_norm_eps: eps, ..
         } = config;
         let (heads, kv_heads) = (config.num_attention_heads, config.num_key_value_heads);
         let (attention, mlp) = (tensors.pp("self_attn"), tensors.pp("mlp"));
-        let qkv = [
-            (heads * head_dim, attention.pp("q_proj")),
-            (kv_heads * head_dim, attention.pp("k_proj")),
-            (kv_heads * head_dim, attention.pp("v_proj")),
-        ];
-        let gate_up = [(inner, mlp.pp("gate_proj")), (inner, mlp.pp("up_proj"))];
+        let (q, kv) = (heads * head_dim, kv_heads * head_dim);
+        let (qkv, gate_up) = if config.projections == Projections::Joined {
+            (vec![(q + 2 * kv, attention.pp("qkv_proj"))], vec![(2 * inner, mlp.pp("gate_up_proj"))])
+        } else {
+            let qkv = [(q, "q_proj"), (kv, "k_proj"), (kv, "v_proj")];
+            let gate_up = [(inner, "gate_proj"), (inner, "up_proj")];
+            (qkv.map(|(n, name)| (n, attention.pp(name))).to_vec(), gate_up.map(|(n, name)| (n, mlp.pp(name))).to_vec())
+        };
+        let bias = Bias::Without;
         Ok(Self {
             attention_norm: RmsNorm::load(hidden, eps, &tensors.pp("input_layernorm"))?,
-            qkv: Linear::load_joined(hidden, Bias::Without, &qkv, Precision::SINGLE)?,
-            output: Linear::load(
-                heads * head_dim,
-                hidden,
-                Bias::Without,
-                &attention.pp("o_proj"),
-                Precision::SINGLE,
-            )?,
+            qkv: Linear::load_joined(hidden, bias, &qkv, precision)?,
+            output: Linear::load(q, hidden, bias, &attention.pp("o_proj"), precision)?,
             mlp_norm: RmsNorm::load(hidden, eps, &tensors.pp("post_attention_layernorm"))?,
-            gate_up: Linear::load_joined(hidden, Bias::Without, &gate_up, Precision::SINGLE)?,
-            down: Linear::load(inner, hidden, Bias::Without, &mlp.pp("down_proj"), Precision::SINGLE)?,
+            gate_up: Linear::load_joined(hidden, bias, &gate_up, precision)?,
+            down: Linear::load(inner, hidden, bias, &mlp.pp("down_proj"), precision)?,
             heads,
             kv_heads,
             head_dim,
         })
     }
 
-    fn forward(
-        &self,
-        x: &Tensor,
-        rope: &Rope,
-        offset: usize,
-        cache: &mut KvCache,
-        needed: Needed,
-    ) -> Result<Tensor> {
+    fn weights_bytes(&self) -> u64 {
+        let linears = [&self.qkv, &self.output, &self.gate_up, &self.down];
+        let norms = [&self.attention_norm, &self.mlp_norm];
+        linears.map(Linear::weights_bytes).iter().sum::<u64>()
+            + norms.map(RmsNorm::weights_bytes).iter().sum::<u64>()
+    }
+
+    /// Turned queries, turned keys, and values, of shape (rows, positions, heads, dimension).
+    fn qkv(&self, x: &Tensor, rotation: &Rotation) -> Result<[Tensor; 3]> {
         let (rows, positions, _) = x.dims3()?;
         let qkv = self.qkv.forward(&self.attention_norm.forward(x)?)?;
         let qkv = qkv.reshape((rows, positions, self.heads + 2 * self.kv_heads, self.head_dim))?;
-        let k = rope.apply(&qkv.narrow(2, self.heads, self.kv_heads)?, offset)?;
+        let k = rotation.apply(&qkv.narrow(2, self.heads, self.kv_heads)?)?;
         let v = qkv.narrow(2, self.heads + self.kv_heads, self.kv_heads)?;
-        let (k, v) = cache.append(k, v)?;
-        let skipped = if needed == Needed::Last { positions - 1 } else { 0 };
-        let q = qkv.narrow(2, 0, self.heads)?.narrow(1, skipped, positions - skipped)?;
-        let q = rope.apply(&q, offset + skipped)?;
-        let scale = (self.head_dim as f32).sqrt().recip();
-        let attended = attention(&q, &k, &v, scale, Visible::UpToItself)?;
-        let x = (x.narrow(1, skipped, positions - skipped)? + self.output.forward(&attended)?)?;
+        Ok([qkv.narrow(2, 0, self.heads)?, k, v])
+    }
+
+    fn scale(&self) -> f32 {
+        (self.head_dim as f32).sqrt().recip()
+    }
+
+    /// All positions of contexts, whose keys and values become a context of `cache`.
+    fn whole(
+        &self,
+        x: &Tensor,
+        rotation: &Rotation,
+        needed: Needed,
+        cache: Option<&mut KvCache>,
+    ) -> Result<Tensor> {
+        let [q, k, v] = self.qkv(x, rotation)?;
+        let positions = x.dim(1)?;
+        let used = if needed == Needed::Last { 1 } else { positions };
+        let q = rotation.last(used)?.apply(&q.narrow(1, positions - used, used)?)?;
+        let attended = attention(&q, &k, &v, self.scale(), Visible::UpToItself)?;
+        if let Some(cache) = cache {
+            // Without the queries, which would keep their memory beside it.
+            cache.add_context(Some((k, v.force_contiguous()?)));
+        }
+        self.after_attention(&x.narrow(1, positions - used, used)?, &attended)
+    }
+
+    /// One more position of each row, of shape (1, rows, hidden).
+    fn step(&self, x: &Tensor, rotation: &Rotation, cache: &mut KvCache) -> Result<Tensor> {
+        let [q, k, v] = self.qkv(x, rotation)?;
+        let attended = cache.step(&rotation.apply(&q)?, &k, &v, self.scale(), None)?;
+        self.after_attention(x, &attended)
+    }
+
+    fn after_attention(&self, x: &Tensor, attended: &Tensor) -> Result<Tensor> {
+        let x = (x + self.output.forward(attended)?)?;
         let inner = swiglu(&self.gate_up.forward(&self.mlp_norm.forward(&x)?)?)?;
         x + self.down.forward(&inner)?
     }
 }
 
-/// A language model with a context.
+/// A language model with its contexts.
 #[derive(Debug)]
 pub(crate) struct TextSession<'a> {
     model: &'a TextModel,
+    mode: CacheMode,
     caches: Vec<KvCache>,
-    /// The embeddings so far, where no cache keeps what was computed from them.
-    context: Option<Tensor>,
+    contexts: Vec<Context>,
+}
+
+#[derive(Debug)]
+struct Context {
+    rows: usize,
+    length: usize,
+    /// The embeddings of every row so far, where no cache keeps what was computed from them.
+    embeddings: Option<Tensor>,
 }
 
 impl<'a> TextSession<'a> {
-    /// A session without context.
-    pub(crate) fn new(model: &'a TextModel) -> Self {
-        Self { model, caches: Vec::new(), context: None }
+    /// A session without contexts.
+    pub(crate) fn new(model: &'a TextModel, mode: CacheMode) -> Self {
+        let caches = model.layers.iter().map(|_| KvCache::new()).collect();
+        Self { model, mode, caches, contexts: Vec::new() }
+    }
+
+    fn step_anew(&mut self, tokens: &[u32]) -> Result<Tensor> {
+        let mut tokens = tokens;
+        let mut logits = Vec::with_capacity(self.contexts.len());
+        for context in &mut self.contexts {
+            let Some((own, rest)) = tokens.split_at_checked(context.rows) else { break };
+            let added = self.model.embed(own)?.unsqueeze(1)?;
+            let embeddings = match context.embeddings.take() {
+                Some(embeddings) => Tensor::cat(&[&embeddings, &added], 1)?,
+                None => added,
+            };
+            logits.push(self.model.whole(&embeddings, None)?);
+            context.embeddings = Some(embeddings);
+            tokens = rest;
+        }
+        Tensor::cat(&logits, 0)
     }
 }
 
 impl Decoder for TextSession<'_> {
-    fn prefill(&mut self, embeddings: &Tensor, cache: CacheMode) -> Result<Tensor> {
-        self.caches = self.model.layers.iter().map(|_| KvCache::new(cache)).collect();
-        self.context = (cache == CacheMode::Off).then(|| embeddings.clone());
-        self.model.forward(embeddings, &mut self.caches)
+    fn prefill(&mut self, prompt: &Tensor) -> Result<Tensor> {
+        let length = prompt.dim(1)?;
+        let (caches, embeddings) = match self.mode {
+            CacheMode::On => (Some(self.caches.as_mut_slice()), None),
+            CacheMode::Off => (None, Some(prompt.clone())),
+        };
+        let logits = self.model.whole(prompt, caches)?;
+        self.contexts.push(Context { rows: 1, length, embeddings });
+        Ok(logits)
     }
 
     fn step(&mut self, tokens: &[u32]) -> Result<Tensor> {
-        let added = self.model.embed(tokens)?.unsqueeze(1)?;
-        match &mut self.context {
-            Some(context) => {
-                *context = Tensor::cat(&[&*context, &added], 1)?;
-                self.model.forward(context, &mut self.caches)
+        let rows: usize = self.contexts.iter().map(|context| context.rows).sum();
+        if rows != tokens.len() {
+            bail!("{} tokens for {rows} rows", tokens.len());
+        }
+        for context in &mut self.contexts {
+            context.length += 1;
+        }
+        match self.mode {
+            CacheMode::Off => self.step_anew(tokens),
+            CacheMode::On => {
+                let lengths = self.contexts.iter();
+                let lengths: Vec<usize> =
+                    lengths.flat_map(|context| std::iter::repeat_n(context.length, context.rows)).collect();
+                self.model.step(tokens, &lengths, &mut self.caches)
             }
-            None => self.model.forward(&added, &mut self.caches),
         }
     }
 
     fn select_rows(&mut self, rows: &[u32]) -> Result<()> {
-        if let Some(context) = &mut self.context {
-            *context = context.index_select(&Tensor::new(rows, self.model.device())?, 0)?;
+        let counts: Vec<usize> = self.contexts.iter().map(|context| context.rows).collect();
+        let rows = rows_by_context(&counts, rows)?;
+        for (context, rows) in self.contexts.iter_mut().zip(&rows) {
+            context.rows = rows.len();
+            if let Some(embeddings) = context.embeddings.take().filter(|_| !rows.is_empty()) {
+                let rows = Tensor::new(rows.as_slice(), self.model.device())?;
+                context.embeddings = Some(embeddings.index_select(&rows, 0)?);
+            }
         }
-        self.caches.iter_mut().try_for_each(|cache| cache.select_rows(rows))
+        self.contexts.retain(|context| context.rows > 0);
+        self.caches.iter_mut().try_for_each(|cache| cache.select_rows(&rows))
     }
 }
