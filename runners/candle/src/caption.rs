@@ -139,10 +139,9 @@ impl Batch {
                     batch.shown.push(Shown { place, scene, asked_ns, pictures });
                     SceneCaption { scene, frame_pts_s, ..SceneCaption::default() }
                 }
-                Err(failure) => failed(
-                    SceneCaption { scene, ..SceneCaption::default() },
-                    failure.in_stage(Stage::Frames),
-                ),
+                Err(failure) => {
+                    failed(SceneCaption { scene, ..SceneCaption::default() }, failure.in_stage(Stage::Frames))
+                }
             };
             batch.captions.push(caption);
         }

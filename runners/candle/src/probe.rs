@@ -125,8 +125,7 @@ fn caption(probe: &CaptionProbe) -> Result<Value, Failure> {
     let frames =
         probe.frames.iter().map(|path| reelbench_media::load_image(path)).collect::<Result<Vec<_>, _>>()?;
     let device = open_device(probe.device)?;
-    let captioner =
-        Captioner::load(probe.family, &probe.weights, probe.quantization, probe.dtype, &device)?;
+    let captioner = Captioner::load(probe.family, &probe.weights, probe.quantization, probe.dtype, &device)?;
     let request = CaptionRequest::from(probe);
     let mut effective = captioner.effective(&request);
     let generation = &request.generation;

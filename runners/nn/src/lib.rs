@@ -21,9 +21,9 @@ pub use generate::{Decoder, GenerateError, Generated, Generation, Prompt, Sampli
 pub use kv_cache::{CacheMode, KvCache, rows_by_context};
 pub use linear::{Bias, Linear, Stored};
 pub use norm::{LayerNorm, RmsNorm};
-pub use storage::bytes_of;
 pub use observe::StageObserver;
 pub use precision::Precision;
 pub use quantized::{QuantizeError, QuantizedMatrix};
 pub use rope::{LongRope, Rope, Rotation};
+pub use storage::bytes_of;
 pub use weights::{Checkpoint, Usage, WeightsError};

@@ -16,7 +16,8 @@ use reelbench_protocol::Quantization;
 
 use inputs::Inputs;
 use kernel::Sums;
-use tiles::{ROWS, Tile, TileQ4k, TileQ8_0};
+pub(crate) use tiles::ROWS;
+use tiles::{Tile, TileQ4k, TileQ8_0};
 
 /// Weights that cannot be quantized.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +68,15 @@ impl Blocks {
     /// Columns of a block.
     pub fn columns(self) -> usize {
         self.ggml().block_size()
+    }
+
+    /// Bytes of a row with this many columns, sixteen of which are kept together.
+    pub(crate) fn row_bytes(self, columns: usize) -> u64 {
+        let tile = match self {
+            Self::Q8_0 => size_of::<TileQ8_0>(),
+            Self::Q4k => size_of::<TileQ4k>(),
+        };
+        (columns / self.columns() * tile / ROWS) as u64
     }
 
     pub(crate) fn ggml(self) -> GgmlDType {

@@ -6,6 +6,8 @@ use reelbench_nn::activation::quick_gelu;
 use reelbench_nn::{Bias, LayerNorm, Linear, Precision, Visible, attention, bytes_of};
 use serde::Deserialize;
 
+use crate::memory::{linears, singles};
+
 /// `vision_config`, with the defaults of transformers' `CLIPVisionConfig`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default)]
@@ -60,6 +62,26 @@ impl ClipVisionConfig {
     /// Patches along a side.
     pub(crate) fn patches_per_side(&self) -> usize {
         self.image_size / self.patch_size
+    }
+
+    /// Bytes that the weights of the first `layers` layers will take up in memory.
+    pub(crate) fn weights_bytes(&self, layers: usize, precision: Precision) -> u64 {
+        let &Self { hidden_size: hidden, intermediate_size: inner, patch_size: patch, .. } = self;
+        let layer = [
+            (hidden, 3 * hidden, 3 * hidden),
+            (hidden, hidden, hidden),
+            (hidden, inner, inner),
+            (inner, hidden, hidden),
+        ];
+        let layer = linears(precision, &layer) + singles(4 * hidden);
+        let positions = self.patches_per_side().pow(2) + 1;
+        singles(hidden * (3 * patch * patch + 1 + positions + 2)) + layer * layers as u64
+    }
+
+    /// Bytes that as many pictures are computed in.
+    pub(crate) fn working_bytes(&self, pictures: usize) -> u64 {
+        let positions = pictures * (self.patches_per_side().pow(2) + 1);
+        singles(positions * 2 * (self.hidden_size + self.intermediate_size))
     }
 
     /// Checks that the values fit each other.

@@ -26,7 +26,12 @@ pub(crate) struct LoadRequest<'a> {
 }
 
 impl<'a> LoadRequest<'a> {
-    pub(crate) fn new(weights: &'a Weights, quantization: Quantization, dtype: Dtype, device: &'a Device) -> Self {
+    pub(crate) fn new(
+        weights: &'a Weights,
+        quantization: Quantization,
+        dtype: Dtype,
+        device: &'a Device,
+    ) -> Self {
         let dtype = match dtype {
             Dtype::F32 | Dtype::Auto => DType::F32,
             Dtype::F16 => DType::F16,
@@ -95,7 +100,8 @@ pub(crate) fn caption(
         model.prepare(input, request, &mut SceneTimer { observer: &mut *observer, scene })
     };
     let prepared: Vec<Result<Prepared, VlmError>> = scenes.iter().enumerate().map(prepare).collect();
-    let shown = prepared.iter().enumerate().filter_map(|(scene, prepared)| Some((scene, prepared.as_ref().ok()?)));
+    let shown =
+        prepared.iter().enumerate().filter_map(|(scene, prepared)| Some((scene, prepared.as_ref().ok()?)));
     let (shown, prompts): (Vec<usize>, Vec<Prompt>) =
         shown.map(|(scene, prepared)| (scene, prepared.prompt.clone())).unzip();
     let generation = Generation { eos: model.eos().to_vec(), ..request.generation.clone() };
@@ -166,7 +172,11 @@ pub(crate) fn eos(checkpoint: &Checkpoint, configured: &[u32]) -> Result<Vec<u32
 }
 
 /// Checks that a prompt and what may follow it fit `limit` positions.
-pub(crate) fn check_length(prompt_tokens: usize, max_new_tokens: usize, limit: usize) -> Result<usize, VlmError> {
+pub(crate) fn check_length(
+    prompt_tokens: usize,
+    max_new_tokens: usize,
+    limit: usize,
+) -> Result<usize, VlmError> {
     // The last new token is given out without being looked at again.
     let positions = prompt_tokens + max_new_tokens.saturating_sub(1);
     if positions > limit {

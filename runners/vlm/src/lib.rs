@@ -5,6 +5,7 @@ mod dummy;
 mod error;
 mod family;
 mod llava_next;
+mod memory;
 mod precision;
 mod request;
 mod text;
@@ -16,16 +17,54 @@ use reelbench_protocol::{CaptionerSupport, Dtype, Family, Quantization, Settings
 pub use error::VlmError;
 use family::{FamilyModel, LoadRequest};
 use llava_next::LlavaNext;
+pub use memory::{MemoryEstimate, Workload};
 pub use request::{Caption, CaptionRequest, SceneInput};
 
 /// A family of this build.
 struct Registered {
     support: fn() -> CaptionerSupport,
     load: fn(&LoadRequest<'_>) -> Result<Box<dyn FamilyModel>, VlmError>,
+    memory: fn(&LoadRequest<'_>, &Workload) -> Result<MemoryEstimate, VlmError>,
 }
 
-const FAMILIES: [Registered; 1] =
-    [Registered { support: llava_next::support, load: |request| Ok(Box::new(LlavaNext::load(request)?)) }];
+const FAMILIES: [Registered; 1] = [Registered {
+    support: llava_next::support,
+    load: |request| Ok(Box::new(LlavaNext::load(request)?)),
+    memory: LlavaNext::memory,
+}];
+
+/// The family, if this build offers it with these weights.
+fn registered(
+    family: Family,
+    quantization: Quantization,
+    dtype: Dtype,
+) -> Result<&'static Registered, VlmError> {
+    let registered = FAMILIES.iter().find(|registered| (registered.support)().family == family);
+    let registered = registered.ok_or(VlmError::Family(family))?;
+    let support = (registered.support)();
+    if !support.quantization.contains(&quantization) {
+        return Err(VlmError::Quantization { family, quantization });
+    }
+    if !support.dtype.contains(&dtype) {
+        return Err(VlmError::Dtype { family, dtype });
+    }
+    Ok(registered)
+}
+
+/// How much memory a captioner will need, by its configuration: nothing is loaded.
+///
+/// # Errors
+/// When the family, quantization or type is not offered, or the checkpoint cannot be used.
+pub fn memory(
+    family: Family,
+    weights: &Weights,
+    quantization: Quantization,
+    dtype: Dtype,
+    workload: &Workload,
+) -> Result<MemoryEstimate, VlmError> {
+    let registered = registered(family, quantization, dtype)?;
+    (registered.memory)(&LoadRequest::new(weights, quantization, dtype, &Device::Cpu), workload)
+}
 
 /// What the captioners of this build offer.
 pub fn captioner_support() -> Vec<CaptionerSupport> {
@@ -51,17 +90,7 @@ impl Captioner {
         dtype: Dtype,
         device: &Device,
     ) -> Result<Self, VlmError> {
-        let registered = FAMILIES.iter().map(|registered| (registered, (registered.support)()));
-        let (registered, support) = registered
-            .into_iter()
-            .find(|(_, support)| support.family == family)
-            .ok_or(VlmError::Family(family))?;
-        if !support.quantization.contains(&quantization) {
-            return Err(VlmError::Quantization { family, quantization });
-        }
-        if !support.dtype.contains(&dtype) {
-            return Err(VlmError::Dtype { family, dtype });
-        }
+        let registered = registered(family, quantization, dtype)?;
         let model = (registered.load)(&LoadRequest::new(weights, quantization, dtype, device))?;
         let dtype = if dtype == Dtype::Auto { Dtype::F32 } else { dtype };
         Ok(Self { model, quantization, dtype })

@@ -16,6 +16,7 @@ use reelbench_protocol::{CaptionerSupport, Dtype, Family, Quantization, Stage, W
 use tokenizers::Tokenizer;
 
 use crate::family::{self, FamilyModel, LoadRequest, Prepared, SceneTimer};
+use crate::memory::{MemoryEstimate, Workload};
 use crate::text::TextSession;
 use crate::{CaptionRequest, SceneInput, VlmError};
 use config::LlavaNextConfig;
@@ -74,6 +75,15 @@ impl LlavaNext {
                 Self::from_parts(&Checkpoint::dummy(*seed), config, tokenizer, Vec::new(), request)
             }
         }
+    }
+
+    /// What captions by this model need in memory.
+    pub(crate) fn memory(request: &LoadRequest<'_>, workload: &Workload) -> Result<MemoryEstimate, VlmError> {
+        let config = match request.weights {
+            Weights::Local { path, .. } => LlavaNextConfig::read(&Checkpoint::open(path)?)?,
+            Weights::Dummy { preset, .. } => presets::config(preset)?,
+        };
+        Ok(config.memory(&request.precisions, workload))
     }
 
     fn from_parts(

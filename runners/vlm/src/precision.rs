@@ -12,8 +12,9 @@ pub(crate) struct Precisions {
     /// Its head. In 8-bit blocks at least, since it decides between tokens (llama.cpp gives it more
     /// bits than `Q4_K` too); not in NF4, as transformers leaves it.
     pub(crate) head: Precision,
-    /// Vision and what lies between it and the language model. ggml's blocks are for the language
-    /// model alone, as in llama.cpp; NF4 is for every linear layer, as in transformers.
+    /// Vision and what lies between it and the language model. In 8-bit blocks where ggml's are asked
+    /// for: it computes much and weighs little, so that fewer bits would save nothing. In NF4 like
+    /// every linear layer but the head, as in transformers.
     pub(crate) vision: Precision,
 }
 
@@ -21,7 +22,7 @@ impl Precisions {
     pub(crate) fn new(quantization: Quantization, dtype: DType) -> Self {
         let (head, vision) = match quantization {
             Quantization::None => (Quantization::None, Quantization::None),
-            Quantization::Q8_0 | Quantization::Q4k => (Quantization::Q8_0, Quantization::None),
+            Quantization::Q8_0 | Quantization::Q4k => (Quantization::Q8_0, Quantization::Q8_0),
             Quantization::Nf4 => (Quantization::None, Quantization::Nf4),
         };
         let precision = |quantization| Precision { quantization, dtype };

@@ -5,7 +5,7 @@ use half::f16;
 use half::slice::HalfFloatSliceExt;
 
 /// Rows of a tile.
-pub(super) const ROWS: usize = 16;
+pub(crate) const ROWS: usize = 16;
 /// Columns that share a scale.
 pub(super) const SPAN: usize = 32;
 /// Columns that one instruction multiplies.

@@ -5,6 +5,8 @@ use serde::Deserialize;
 
 use super::tiles::{Grid, Tiling};
 use crate::clip::ClipVisionConfig;
+use crate::memory::{MemoryEstimate, QUESTION_TOKENS, Workload, linears, singles};
+use crate::precision::Precisions;
 use crate::text::{RawTextConfig, TextConfig};
 
 /// CLIP's mean and standard deviation of red, green and blue.
@@ -94,6 +96,31 @@ impl LlavaNextConfig {
         let side = config.vision.image_size;
         config.tiling = preprocessor.tiling(side, pinpoints).map_err(wrong("preprocessor_config.json"))?;
         Ok(config)
+    }
+}
+
+impl LlavaNextConfig {
+    /// What captions by this model need in memory.
+    pub(crate) fn memory(&self, precisions: &Precisions, workload: &Workload) -> MemoryEstimate {
+        let (vision, text) = (self.vision.hidden_size, self.text.hidden_size);
+        let projector = linears(precisions.vision, &[(vision, text, text), (text, text, text)]);
+        let side = self.vision.patches_per_side();
+        let features = |grid: &Grid| side * side + grid.rows * side * (grid.columns * side + 1);
+        let grids = self.tiling.grids();
+        let most_features = grids.iter().map(features).max().unwrap_or_default();
+        let most_tiles = grids.iter().map(|grid| 1 + grid.rows * grid.columns).max().unwrap_or_default();
+        let positions = workload.frames * most_features + QUESTION_TOKENS;
+        let positions = positions.min(self.text.max_position_embeddings);
+        let [kept, pass] = self.text.working_bytes(positions, workload);
+        let seen = self.vision.working_bytes(workload.frames * most_tiles);
+        MemoryEstimate {
+            parts: vec![
+                ("vision", self.vision.weights_bytes(self.vision_layers, precisions.vision)),
+                ("projector", projector + singles(text)),
+                ("language", self.text.weights_bytes(precisions)),
+            ],
+            working_bytes: kept + pass.max(seen).max(self.text.largest_tensor_bytes()),
+        }
     }
 }
 

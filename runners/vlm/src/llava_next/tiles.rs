@@ -52,6 +52,11 @@ impl Tiling {
         Self { side, grids, levels: Box::new(levels) }
     }
 
+    /// Every canvas there is.
+    pub(crate) fn grids(&self) -> &[Grid] {
+        &self.grids
+    }
+
     /// The canvas that keeps most of a picture's pixels, and among those the one that wastes fewest of its own.
     pub(crate) fn grid(&self, picture: Extent) -> Grid {
         let mut best = (0, usize::MAX, Grid { rows: 1, columns: 1 });

@@ -4,6 +4,9 @@
 use reelbench_nn::LongRope;
 use serde::Deserialize;
 
+use crate::memory::{Workload, linears, singles};
+use crate::precision::Precisions;
+
 /// Which class of transformers a language model belongs to: it decides defaults and the prompt's form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TextLayout {
@@ -166,6 +169,42 @@ impl RawTextConfig {
 }
 
 impl TextConfig {
+    /// Bytes that the weights will take up in memory.
+    pub(crate) fn weights_bytes(&self, precisions: &Precisions) -> u64 {
+        let &Self { hidden_size: hidden, intermediate_size: inner, .. } = self;
+        let (q, kv) = (self.num_attention_heads * self.head_dim, self.num_key_value_heads * self.head_dim);
+        let layer = [(hidden, q + 2 * kv, 0), (q, hidden, 0), (hidden, 2 * inner, 0), (inner, hidden, 0)];
+        let layer = linears(precisions.layers, &layer) + singles(2 * hidden);
+        let head = if self.tie_word_embeddings { 0 } else { self.vocab_size };
+        singles(self.vocab_size * hidden)
+            + layer * self.num_hidden_layers as u64
+            + singles(hidden)
+            + linears(precisions.head, &[(hidden, head, 0)])
+    }
+
+    /// Bytes that the contexts of prompts with `positions` positions are held in, and bytes that one of
+    /// them is computed in.
+    pub(crate) fn working_bytes(&self, positions: usize, workload: &Workload) -> [u64; 2] {
+        let &Self { hidden_size: hidden, intermediate_size: inner, .. } = self;
+        let (q, kv) = (self.num_attention_heads * self.head_dim, self.num_key_value_heads * self.head_dim);
+        let &Workload { batch_scenes, num_beams, max_new_tokens, use_cache, .. } = workload;
+        let own = num_beams * max_new_tokens;
+        let (kept, computed) = if use_cache {
+            let cached = 2 * self.num_hidden_layers * kv * (positions + own);
+            (positions * hidden + cached, positions)
+        } else {
+            let contexts = num_beams * (positions + max_new_tokens);
+            (contexts * hidden, contexts)
+        };
+        let pass = computed * (2 * hidden + 2 * q + 2 * kv + 3 * inner);
+        [singles(kept * batch_scenes), singles(pass)]
+    }
+
+    /// Bytes of the largest tensor as it is read.
+    pub(crate) fn largest_tensor_bytes(&self) -> u64 {
+        singles(self.hidden_size * self.intermediate_size.max(self.vocab_size))
+    }
+
     fn check(&self) -> Result<(), String> {
         // Far above any model's, and so low that products cannot overflow nor the rotary tables
         // fill the memory.

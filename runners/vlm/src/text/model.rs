@@ -4,8 +4,8 @@ use candle_core::{Device, Result, Tensor, bail};
 use candle_nn::VarBuilder;
 use reelbench_nn::activation::swiglu;
 use reelbench_nn::{
-    Bias, CacheMode, Decoder, KvCache, Linear, RmsNorm, Rope, Rotation, Visible, attention,
-    bytes_of, rows_by_context,
+    Bias, CacheMode, Decoder, KvCache, Linear, RmsNorm, Rope, Rotation, Visible, attention, bytes_of,
+    rows_by_context,
 };
 
 use super::{Projections, TextConfig};
@@ -50,7 +50,11 @@ impl TextModel {
     ///
     /// # Errors
     /// When a tensor is missing or misshapen.
-    pub(crate) fn load(config: &TextConfig, tensors: &VarBuilder<'_>, precisions: &Precisions) -> Result<Self> {
+    pub(crate) fn load(
+        config: &TextConfig,
+        tensors: &VarBuilder<'_>,
+        precisions: &Precisions,
+    ) -> Result<Self> {
         let model = tensors.pp("model");
         let embeddings = model.pp("embed_tokens").get((config.vocab_size, config.hidden_size), "weight")?;
         let layers = (0..config.num_hidden_layers)
@@ -153,7 +157,10 @@ impl Layer {
         } else {
             let qkv = [(q, "q_proj"), (kv, "k_proj"), (kv, "v_proj")];
             let gate_up = [(inner, "gate_proj"), (inner, "up_proj")];
-            (qkv.map(|(n, name)| (n, attention.pp(name))).to_vec(), gate_up.map(|(n, name)| (n, mlp.pp(name))).to_vec())
+            (
+                qkv.map(|(n, name)| (n, attention.pp(name))).to_vec(),
+                gate_up.map(|(n, name)| (n, mlp.pp(name))).to_vec(),
+            )
         };
         let bias = Bias::Without;
         Ok(Self {
