@@ -149,7 +149,7 @@ pub fn generate(
         let mut rows = vec![1; searches.len()];
         while let Some(selected) = regrouped(&mut rows, &parents) {
             // Greedy search of one scene never changes its row.
-            if selected != [0] {
+            if prompts.len() > 1 || selected != [0] {
                 decoder.select_rows(&selected)?;
             }
             let tokens: Vec<u32> = searches.iter().flat_map(Search::last_tokens).collect();

@@ -178,6 +178,8 @@ fn prompts_together_end_where_each_ends_alone() {
         let lengths: Vec<usize> = alone.iter().map(|generated| generated.tokens.len()).collect();
         assert!(lengths.iter().any(|length| *length != lengths[0]), "some end before others: {lengths:?}");
         assert_eq!(run(&prompts), alone);
+        // The first one alone goes on.
+        assert_eq!(run(&prompts[..2]), alone[..2]);
     }
 }
 
