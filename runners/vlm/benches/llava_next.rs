@@ -9,7 +9,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use reelbench_media::RgbImage;
 use reelbench_nn::{CacheMode, Generation};
 use reelbench_protocol::{Dtype, Family, Quantization, Weights};
-use reelbench_vlm::{CaptionRequest, Captioner};
+use reelbench_vlm::{CaptionRequest, Captioner, SceneInput};
 
 /// Tokens of a caption that has more than a prefill.
 const DECODED: usize = 33;
@@ -17,7 +17,7 @@ const DECODED: usize = 33;
 fn caption(c: &mut Criterion) {
     let weights = Weights::Dummy { preset: "llava-next-tiny".to_owned(), seed: 0 };
     let (quantization, dtype) = (Quantization::None, Dtype::F32);
-    let mut captioner = Captioner::load(Family::LlavaNext, &weights, quantization, dtype, &Device::Cpu)
+    let captioner = Captioner::load(Family::LlavaNext, &weights, quantization, dtype, &Device::Cpu)
         .expect("the preset exists");
     let frames = [RgbImage::new(199, 112), RgbImage::new(199, 112)];
     let mut group = c.benchmark_group("llava-next-tiny");
@@ -27,10 +27,12 @@ fn caption(c: &mut Criterion) {
         ("33 tokens without cache", DECODED, CacheMode::Off),
     ] {
         let generation = Generation { max_new_tokens, ..Generation::default() };
-        let request =
-            CaptionRequest { question: "What happens?".to_owned(), prompt: None, generation, cache };
+        let request = CaptionRequest { prompt: None, generation, cache, num_crops: None };
         group.bench_function(name, |b| {
-            b.iter(|| captioner.caption(black_box(&frames), &request, &mut ()).expect("it captions"));
+            b.iter(|| {
+                let scene = SceneInput { frames: black_box(&frames), question: "What happens?" };
+                captioner.caption(&[scene], &request, &mut ()).remove(0).expect("it captions")
+            });
         });
     }
     group.finish();

@@ -6,8 +6,12 @@ mod error;
 mod family;
 mod llava_next;
 mod memory;
+#[cfg(test)]
+mod parity;
 mod precision;
 mod request;
+#[cfg(test)]
+mod testing;
 mod text;
 
 use candle_core::Device;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::config::{LlavaNextConfig, RawConfig};
 use crate::VlmError;
 
-const TINY: &str = "llava-next-tiny";
+pub(super) const TINY: &str = "llava-next-tiny";
 const MINI: &str = "llava-next-mini";
 const MISTRAL_7B: &str = "llava-v1.6-mistral-7b";
 const VICUNA_7B: &str = "llava-v1.6-vicuna-7b";
