@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use reelbench_protocol::{
-    Activity, CellId, CellKind, ModelId, Output, RUN_FORMAT_VERSION, RepeatResult, Settings, Stage, VideoId,
-    Work,
+    Activity, CellId, CellKind, Loaded, ModelId, Output, RUN_FORMAT_VERSION, RepeatResult, Settings, Stage,
+    VideoId, Work,
 };
 use serde::{Serialize, Serializer};
 
@@ -80,6 +80,8 @@ pub struct CellSummary {
     pub peak_vram_bytes: Option<u64>,
     /// Memory that the weights take up.
     pub weights_bytes: Option<u64>,
+    /// The same part by part, in the runner's order; empty where it does not tell.
+    pub weights_parts: InOrder<u64>,
     /// Scores against references; empty where there is none.
     pub quality: BTreeMap<String, f64>,
 }
@@ -120,7 +122,8 @@ impl<T> InOrder<T> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value)
     }
 
-    fn is_empty(&self) -> bool {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
@@ -217,6 +220,7 @@ fn unmeasured(cell: &CellRecord, judgement: &Judgement, media_s: Option<f64>) ->
         peak_rss_bytes: None,
         peak_vram_bytes: None,
         weights_bytes: None,
+        weights_parts: InOrder(Vec::new()),
         quality: BTreeMap::new(),
     }
 }
@@ -245,8 +249,13 @@ fn measured(base: CellSummary, cell: &CellRecord, aggregate: &CellAggregate) -> 
         peak_rss_bytes: repeats.iter().filter_map(|repeat| repeat.peak_rss_bytes).max(),
         peak_vram_bytes: repeats.iter().filter_map(|repeat| repeat.peak_vram_bytes).max(),
         weights_bytes: cell.loads.last().map(|load| load.weights_bytes),
+        weights_parts: InOrder(cell.loads.last().map(weights_parts).unwrap_or_default()),
         ..base
     }
+}
+
+fn weights_parts(load: &Loaded) -> Vec<(String, u64)> {
+    load.parts.iter().map(|part| (part.part.clone(), part.bytes)).collect()
 }
 
 /// The stages of a captioning cell, all of them; of stage 1, those that ran; then what no span covers.

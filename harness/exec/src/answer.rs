@@ -1,6 +1,8 @@
 //! Whether a repeat's result can be believed. A wrong answer is a failure, never a number in a table.
 
-use reelbench_protocol::{Output, RepeatResult, RunSpec, SceneCaption, SceneList, Span, Stage1Output, Work};
+use reelbench_protocol::{
+    Loaded, Output, RepeatResult, RunSpec, SceneCaption, SceneList, Span, Stage1Output, Work,
+};
 
 use crate::findings;
 
@@ -77,9 +79,28 @@ pub enum Unusable {
         /// How many there can be.
         most: usize,
     },
+    /// Parts of weights that are not the whole.
+    #[error("the parts of its weights do not sum to their {whole} bytes")]
+    OtherParts {
+        /// Bytes in all.
+        whole: u64,
+    },
     /// A timeline without a unit or with an empty run.
     #[error("its timeline cannot be read: a denominator or a count of 0")]
     Timeline,
+}
+
+/// Checks what a load says it loaded.
+///
+/// # Errors
+/// When the parts are not the whole.
+pub(crate) fn check_parts(loaded: &Loaded) -> Result<(), Unusable> {
+    let Loaded { weights_bytes, parts, .. } = loaded;
+    let sum = parts.iter().try_fold(0_u64, |sum, part| sum.checked_add(part.bytes));
+    if parts.is_empty() || sum == Some(*weights_bytes) {
+        return Ok(());
+    }
+    Err(Unusable::OtherParts { whole: *weights_bytes })
 }
 
 /// Checks a result against the request it answers.
@@ -177,7 +198,7 @@ fn captions(captions: &[SceneCaption], asked: usize, wall_ns: u64) -> Result<(),
 mod tests {
     use reelbench_protocol::{
         Activity, CaptionSettings, CaptionSpec, CellId, CellSpec, Failure, FailureKind, Family, Finish, Pass,
-        Scene, Settings, Stage, TicksRun, TimeBase, Timeline, VideoSpec, Weights,
+        Scene, Settings, Stage, TicksRun, TimeBase, Timeline, VideoSpec, Weights, WeightsPart,
     };
 
     use super::*;
@@ -215,6 +236,7 @@ mod tests {
             weights: Weights::Dummy { preset: "ok".to_owned(), seed: 0 },
             question: "What?".to_owned(),
             prompt: None,
+            seed: None,
             settings: CaptionSettings::default(),
             scene: None,
             asr: None,
@@ -271,6 +293,17 @@ mod tests {
         assert!(matches!(verdict(|_, result| result.pass = Pass::Warmup), Err(Unusable::OtherRepeat { .. })));
         let stage1 = Output::Stage1(Stage1Output::default());
         assert_eq!(verdict(|_, result| result.output = stage1), Err(Unusable::OtherKind));
+    }
+
+    #[test]
+    fn parts_of_weights_are_the_whole_where_they_are_told() {
+        let loaded = |parts| Loaded { load_ns: 1, weights_bytes: 5, parts };
+        let part = |bytes| WeightsPart::new("vision", bytes);
+        assert_eq!(check_parts(&loaded(Vec::new())), Ok(()));
+        assert_eq!(check_parts(&loaded(vec![part(2), part(3)])), Ok(()));
+        for parts in [vec![part(2), part(2)], vec![part(u64::MAX), part(6)]] {
+            assert_eq!(check_parts(&loaded(parts)), Err(Unusable::OtherParts { whole: 5 }));
+        }
     }
 
     #[test]

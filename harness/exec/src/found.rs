@@ -142,6 +142,7 @@ mod tests {
             weights: Weights::Dummy { preset: "ok".to_owned(), seed: 0 },
             question: question.to_owned(),
             prompt: None,
+            seed: None,
             settings: CaptionSettings::default(),
             scene,
             asr: None,

@@ -306,6 +306,7 @@ impl RunnerError {
         let beginning = match event {
             Event::Hello(_) => "hello",
             Event::Progress(_) => "progress",
+            Event::Estimated(_) => "estimated",
             Event::Loaded(_) => "loaded",
             Event::Repeat(_) => "repeat",
             Event::Probed { .. } => "probed",

@@ -115,6 +115,7 @@ mod tests {
             weights: Weights::Dummy { preset: preset.to_owned(), seed: 0 },
             question: "What happens?".to_owned(),
             prompt: None,
+            seed: None,
             settings: CaptionSettings::default(),
             scene: None,
             asr: None,

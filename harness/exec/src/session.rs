@@ -8,7 +8,7 @@ use reelbench_protocol::{
     RepeatResult, RunSpec, differences,
 };
 
-use crate::{RunnerCommand, RunnerError, RunnerLog, RunnerProcess, StopFlag, answer, log, time};
+use crate::{RunnerCommand, RunnerError, RunnerLog, RunnerProcess, StopFlag, Unusable, answer, log, time};
 
 /// The deadline of a timeout that the clock cannot count.
 const FAR_AWAY: Duration = Duration::from_hours(10 * 365 * 24);
@@ -73,7 +73,10 @@ impl Session {
     /// Has weights loaded.
     pub(crate) fn load(&mut self, load: &LoadSpec, timeout: Duration) -> Result<Loaded, Trouble> {
         match self.ask(&Command::Load(load.clone()), timeout, &mut |_| {}) {
-            Ok(Event::Loaded(loaded)) => Ok(loaded),
+            Ok(Event::Loaded(loaded)) => match answer::check_parts(&loaded) {
+                Ok(()) => Ok(loaded),
+                Err(unusable) => Err(Trouble::Lost(self.unusable(&unusable))),
+            },
             Ok(Event::Failed(failure)) => Err(Trouble::Refused(self.refusal(failure))),
             Ok(event) => Err(self.lost(RunnerError::unexpected(&event, "loaded"), None, timeout)),
             Err(Broken { error, .. }) => Err(self.lost(error, None, timeout)),
@@ -140,8 +143,7 @@ impl Session {
         result: Box<RepeatResult>,
     ) -> Result<Box<RepeatResult>, Trouble> {
         if let Err(unusable) = answer::check(run, &result) {
-            let message = format!("the runner's answer is not usable: {unusable}");
-            return Err(Trouble::Lost(self.failed(Failure::new(FailureKind::Internal, message))));
+            return Err(Trouble::Lost(self.unusable(&unusable)));
         }
         let mut requested = run.spec.requested();
         // `auto` is the runner's choice, and not every runner has one to report.
@@ -155,6 +157,11 @@ impl Session {
             return Err(Trouble::Refused(self.failed(Failure::new(FailureKind::Unsupported, message))));
         }
         Ok(result)
+    }
+
+    fn unusable(&self, unusable: &Unusable) -> Ending {
+        let message = format_args!("the runner's answer is not usable: {unusable}");
+        self.failed(Failure::new(FailureKind::Internal, message))
     }
 
     fn refusal(&self, failure: Failure) -> Ending {

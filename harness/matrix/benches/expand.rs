@@ -19,6 +19,7 @@ fn capabilities() -> Capabilities {
         max_num_beams: 64,
         max_batch_scenes: 1024,
         num_crops: false,
+        sampling: true,
         presets: vec!["llava-tiny".to_owned()],
     };
     let asr = AsrSupport {

@@ -128,7 +128,8 @@ fn other_word(word: &str, words: &[&str], unavailable: &[&str], name: &str) -> P
 
 fn fits(node: &Node, shape: &Shape) -> bool {
     match (shape, &node.data) {
-        (Shape::Flag, Data::Flag(_)) | (Shape::Text { .. }, Data::Text(_)) => true,
+        (Shape::Flag | Shape::FlagOr(_), Data::Flag(_)) | (Shape::Text { .. }, Data::Text(_)) => true,
+        (Shape::FlagOr(word), Data::Text(text)) => text == word,
         (Shape::Count { least, most }, Data::Whole(whole)) => {
             (i128::from(*least)..=i128::from(*most)).contains(whole)
         }

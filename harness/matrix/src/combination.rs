@@ -52,7 +52,7 @@ impl Combination {
     /// Whether the captions of a model can have all its values.
     pub(crate) fn is_for(&self, model: &Model) -> bool {
         self.model.as_ref().is_none_or(|id| *id == model.id)
-            && self.settings.iter().all(|setting| model.axis(setting.value.name()).is_some())
+            && self.settings.iter().all(|setting| setting.value.name().is_for(model.family.value))
             && self.knobs.iter().all(|(knob, _)| model.has(*knob))
     }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use reelbench_protocol::{
-    Capabilities, CaptionSettings, CaptionSpec, CellSpec, PlannedCell, SkippedCell, Stage1Spec, Work,
+    Capabilities, CaptionSettings, CaptionSpec, CellSpec, Choice, PlannedCell, SkippedCell, Stage1Spec, Work,
 };
 
 use crate::axes::Pick;
@@ -165,6 +165,7 @@ impl Matrix {
             weights: model.weights.value.clone(),
             question: model.question.clone(),
             prompt: model.prompt.clone(),
+            seed: (settings.choice() == Choice::Sampled).then_some(self.run.seed),
             settings,
             scene: found.scene,
             asr: found.asr,
@@ -222,10 +223,11 @@ fn combinations(model: &Model) -> Vec<CaptionSettings> {
 
 fn added_settings(model: &Model, entry: &Combination) -> CaptionSettings {
     let mut settings = CaptionSettings::default();
-    for axis in &model.axes {
-        let Some(first) = axis.first() else { continue };
-        let value = entry.setting(first.value.name()).unwrap_or(first);
-        value.value.apply(&mut settings);
+    for name in SettingName::ALL {
+        let first = || model.axis(name)?.first();
+        if let Some(value) = entry.setting(name).or_else(first) {
+            value.value.apply(&mut settings);
+        }
     }
     settings
 }

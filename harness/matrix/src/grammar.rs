@@ -25,6 +25,12 @@ const MAX_NEW_TOKENS: Shape = Shape::up_to(32_768);
 const MIN_NEW_TOKENS: Shape = Shape::Count { least: 0, most: 32_768 };
 const NUM_CROPS: Shape = Shape::up_to(64);
 const BATCH_SCENES: Shape = Shape::up_to(1024);
+const LENGTH_PENALTY: Shape = Shape::Number { least: -100.0, most: 100.0 };
+const EARLY_STOPPING: Shape = Shape::FlagOr("never");
+/// 0 would divide by nothing.
+const REPETITION_PENALTY: Shape = Shape::Number { least: 0.01, most: 100.0 };
+const TEMPERATURE: Shape = Shape::Number { least: 0.0, most: 100.0 };
+const TOP_P: Shape = Shape::Number { least: 0.0, most: 1.0 };
 
 /// A matrix.
 pub(crate) const MATRIX: Keys = Keys::new(&[
@@ -137,11 +143,36 @@ pub(crate) const SETTINGS: Keys = Keys::new(&[
     Key::optional("min_new_tokens", Shape::Axis(&MIN_NEW_TOKENS), "New tokens at least; default 0."),
     Key::optional("num_crops", Shape::Axis(&NUM_CROPS), "Crops of a frame, phi3-v only; default 4."),
     Key::optional("batch_scenes", Shape::Axis(&BATCH_SCENES), "Scenes captioned together; default 1."),
+    Key::optional(
+        "length_penalty",
+        Shape::Axis(&LENGTH_PENALTY),
+        "Exponent of the length that a beam's score is divided by; left out, 1.",
+    ),
+    Key::optional(
+        "early_stopping",
+        Shape::Axis(&EARLY_STOPPING),
+        "When beam search ends: true, false or never; left out, false.",
+    ),
+    Key::optional(
+        "repetition_penalty",
+        Shape::Axis(&REPETITION_PENALTY),
+        "Penalty on tokens seen before, 1 is none; left out, none.",
+    ),
+    Key::optional(
+        "temperature",
+        Shape::Axis(&TEMPERATURE),
+        "Above 0, tokens are drawn from logits divided by it, with `run.seed`; left out or 0, the likeliest is taken.",
+    ),
+    Key::optional(
+        "top_p",
+        Shape::Axis(&TOP_P),
+        "Draw from the likeliest tokens that together have this probability; left out, from all.",
+    ),
 ]);
 
 /// An element of `exclude` or `include`.
 pub(crate) const COMBINATION: Keys = Keys {
-    known: &entry_keys::<{ 12 + Knob::ALL.len() }>(&[
+    known: &entry_keys::<{ 17 + Knob::ALL.len() }>(&[
         Key::optional("video", ID, "Id of a film."),
         Key::optional("model", ID, "Id of a model."),
         Key::optional("use_cache", USE_CACHE, "As in `settings`."),
@@ -154,6 +185,11 @@ pub(crate) const COMBINATION: Keys = Keys {
         Key::optional("min_new_tokens", MIN_NEW_TOKENS, "As in `settings`."),
         Key::optional("num_crops", NUM_CROPS, "As in `settings`."),
         Key::optional("batch_scenes", BATCH_SCENES, "As in `settings`."),
+        Key::optional("length_penalty", LENGTH_PENALTY, "As in `settings`."),
+        Key::optional("early_stopping", EARLY_STOPPING, "As in `settings`."),
+        Key::optional("repetition_penalty", REPETITION_PENALTY, "As in `settings`."),
+        Key::optional("temperature", TEMPERATURE, "As in `settings`."),
+        Key::optional("top_p", TOP_P, "As in `settings`."),
     ]),
     elsewhere: &[("asr.api_key", KEYS_STAND_ELSEWHERE)],
 };
@@ -168,7 +204,11 @@ pub(crate) const RUN: Keys = Keys::new(&[
         Shape::pattern("^(auto|cpu|cuda(:[0-9]+)?)$"),
         "auto, cpu or cuda:N; default auto.",
     ),
-    Key::optional("seed", Shape::Count { least: 0, most: u64::MAX }, "Seed of the order; default 0."),
+    Key::optional(
+        "seed",
+        Shape::Count { least: 0, most: u64::MAX },
+        "Seed of the order, and of what is drawn at random; default 0.",
+    ),
     Key::optional("order", Shape::word::<Order>(), "Order of the repeats; default interleaved."),
     Key::optional(
         "max_scenes",

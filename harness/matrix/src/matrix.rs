@@ -67,7 +67,7 @@ pub(crate) struct Model {
     /// The stages that the question tells of.
     pub(crate) told: BTreeSet<BaseStage>,
     pub(crate) prompt: Option<String>,
-    /// One for each setting that the family has, in the order of [`SettingName::ALL`].
+    /// One for each setting that the family has and that has a default or a value, in the order of [`SettingName::ALL`].
     pub(crate) axes: Vec<Axis<Setting>>,
 }
 
@@ -146,7 +146,7 @@ impl Model {
         self.pick(knob) == Pick::Every
     }
 
-    /// The model's axis of a setting; none for crops of a family without any.
+    /// The model's axis of a setting; none for crops of a family without any, and for what the matrix leaves out.
     pub(crate) fn axis(&self, name: SettingName) -> Option<&Axis<Setting>> {
         self.axes.iter().find(|axis| axis.first().is_some_and(|first| first.value.name() == name))
     }

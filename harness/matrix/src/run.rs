@@ -16,7 +16,7 @@ pub struct Run {
     pub timeout: Duration,
     /// Where to compute.
     pub device: Device,
-    /// Seed of the order of repeats.
+    /// Seed of the order of repeats, and of tokens where they are drawn.
     pub seed: u64,
     /// In which order repeats are run.
     pub order: Order,

@@ -35,6 +35,7 @@ fn of_key(key: &Key) -> Value {
 fn of_shape(shape: &Shape) -> Map<String, Value> {
     match shape {
         Shape::Flag => object([("type", json!("boolean"))]),
+        Shape::FlagOr(word) => object([("enum", json!([true, false, word]))]),
         Shape::Count { least, most } => {
             object([("type", json!("integer")), ("minimum", json!(least)), ("maximum", json!(most))])
         }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
 
-use reelbench_protocol::{CellId, CellKind, Dtype, Family, PlannedCell, Quantization, Work};
+use reelbench_protocol::{CellId, CellKind, Dtype, EarlyStopping, Family, PlannedCell, Quantization, Work};
 
 use crate::knob::Knob;
 use crate::setting::SettingName;
@@ -169,6 +169,9 @@ impl SelectKey {
             Self::Setting(SettingName::UseCache) => vec!["true", "false"],
             Self::Setting(SettingName::Quantization) => Quantization::words(),
             Self::Setting(SettingName::Dtype) => Dtype::words(),
+            Self::Setting(SettingName::EarlyStopping) => {
+                EarlyStopping::ALL.iter().map(|choice| choice.as_str()).collect()
+            }
             Self::Knob(knob) => return knob.shape().every_text(),
             _ => return None,
         })

@@ -1,8 +1,9 @@
 //! One setting of a captioning cell, by name and value.
 
-use reelbench_protocol::{CaptionSettings, Dtype, Quantization};
+use reelbench_protocol::{CaptionSettings, Dtype, EarlyStopping, Family, Quantization};
 
-use crate::node::Node;
+use crate::grammar::DEFAULT_NUM_CROPS;
+use crate::node::{Data, Node};
 use crate::words::Closed;
 
 /// Which setting.
@@ -18,10 +19,15 @@ pub(crate) enum SettingName {
     MinNewTokens,
     NumCrops,
     BatchScenes,
+    LengthPenalty,
+    EarlyStopping,
+    RepetitionPenalty,
+    Temperature,
+    TopP,
 }
 
 /// A setting and its value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Setting {
     UseCache(bool),
     Quantization(Quantization),
@@ -33,11 +39,16 @@ pub(crate) enum Setting {
     MinNewTokens(u32),
     NumCrops(u32),
     BatchScenes(u32),
+    LengthPenalty(f64),
+    EarlyStopping(EarlyStopping),
+    RepetitionPenalty(f64),
+    Temperature(f64),
+    TopP(f64),
 }
 
 impl SettingName {
     /// In the order in which axes are multiplied: the first varies slowest.
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::UseCache,
         Self::Quantization,
         Self::Dtype,
@@ -48,6 +59,11 @@ impl SettingName {
         Self::MinNewTokens,
         Self::NumCrops,
         Self::BatchScenes,
+        Self::LengthPenalty,
+        Self::EarlyStopping,
+        Self::RepetitionPenalty,
+        Self::Temperature,
+        Self::TopP,
     ];
 
     /// The key in a matrix.
@@ -63,6 +79,11 @@ impl SettingName {
             Self::MinNewTokens => "min_new_tokens",
             Self::NumCrops => "num_crops",
             Self::BatchScenes => "batch_scenes",
+            Self::LengthPenalty => "length_penalty",
+            Self::EarlyStopping => "early_stopping",
+            Self::RepetitionPenalty => "repetition_penalty",
+            Self::Temperature => "temperature",
+            Self::TopP => "top_p",
         }
     }
 
@@ -79,10 +100,15 @@ impl SettingName {
             Self::MinNewTokens => Setting::MinNewTokens(FromNode::from_node(node)?),
             Self::NumCrops => Setting::NumCrops(FromNode::from_node(node)?),
             Self::BatchScenes => Setting::BatchScenes(FromNode::from_node(node)?),
+            Self::LengthPenalty => Setting::LengthPenalty(FromNode::from_node(node)?),
+            Self::EarlyStopping => Setting::EarlyStopping(FromNode::from_node(node)?),
+            Self::RepetitionPenalty => Setting::RepetitionPenalty(FromNode::from_node(node)?),
+            Self::Temperature => Setting::Temperature(FromNode::from_node(node)?),
+            Self::TopP => Setting::TopP(FromNode::from_node(node)?),
         })
     }
 
-    /// The setting as a cell has it; `None` for crops of a family without any.
+    /// The setting as a cell has it; `None` for crops of a family without any, and for what the matrix leaves out.
     pub(crate) fn of(self, settings: &CaptionSettings) -> Option<Setting> {
         Some(match self {
             Self::UseCache => Setting::UseCache(settings.use_cache),
@@ -95,7 +121,28 @@ impl SettingName {
             Self::MinNewTokens => Setting::MinNewTokens(settings.min_new_tokens),
             Self::NumCrops => Setting::NumCrops(settings.num_crops?),
             Self::BatchScenes => Setting::BatchScenes(settings.batch_scenes),
+            Self::LengthPenalty => Setting::LengthPenalty(settings.length_penalty?),
+            Self::EarlyStopping => Setting::EarlyStopping(settings.early_stopping?),
+            Self::RepetitionPenalty => Setting::RepetitionPenalty(settings.repetition_penalty?),
+            Self::Temperature => Setting::Temperature(settings.temperature?),
+            Self::TopP => Setting::TopP(settings.top_p?),
         })
+    }
+}
+
+impl SettingName {
+    /// Whether it means anything to a family.
+    pub(crate) fn is_for(self, family: Family) -> bool {
+        self != Self::NumCrops || family == Family::Phi3V
+    }
+
+    /// Its value where the matrix gives none; `None` where absence has a meaning of its own.
+    pub(crate) fn default_value(self) -> Option<Setting> {
+        match self {
+            // Absent in the default settings, since only one family has crops.
+            Self::NumCrops => Some(Setting::NumCrops(DEFAULT_NUM_CROPS)),
+            _ => self.of(&CaptionSettings::default()),
+        }
     }
 }
 
@@ -113,6 +160,11 @@ impl Setting {
             Self::MinNewTokens(_) => SettingName::MinNewTokens,
             Self::NumCrops(_) => SettingName::NumCrops,
             Self::BatchScenes(_) => SettingName::BatchScenes,
+            Self::LengthPenalty(_) => SettingName::LengthPenalty,
+            Self::EarlyStopping(_) => SettingName::EarlyStopping,
+            Self::RepetitionPenalty(_) => SettingName::RepetitionPenalty,
+            Self::Temperature(_) => SettingName::Temperature,
+            Self::TopP(_) => SettingName::TopP,
         }
     }
 
@@ -129,6 +181,11 @@ impl Setting {
             Self::MinNewTokens(value) => settings.min_new_tokens = value,
             Self::NumCrops(value) => settings.num_crops = Some(value),
             Self::BatchScenes(value) => settings.batch_scenes = value,
+            Self::LengthPenalty(value) => settings.length_penalty = Some(value),
+            Self::EarlyStopping(value) => settings.early_stopping = Some(value),
+            Self::RepetitionPenalty(value) => settings.repetition_penalty = Some(value),
+            Self::Temperature(value) => settings.temperature = Some(value),
+            Self::TopP(value) => settings.top_p = Some(value),
         }
     }
 }
@@ -146,6 +203,11 @@ impl std::fmt::Display for Setting {
             | Self::MinNewTokens(value)
             | Self::NumCrops(value)
             | Self::BatchScenes(value) => write!(f, "{value}"),
+            Self::EarlyStopping(value) => write!(f, "{value}"),
+            Self::LengthPenalty(value)
+            | Self::RepetitionPenalty(value)
+            | Self::Temperature(value)
+            | Self::TopP(value) => write!(f, "{value}"),
         }
     }
 }
@@ -159,7 +221,7 @@ pub(crate) trait FromNode: Sized {
 impl FromNode for bool {
     fn from_node(node: &Node) -> Option<Self> {
         match node.data {
-            crate::node::Data::Flag(flag) => Some(flag),
+            Data::Flag(flag) => Some(flag),
             _ => None,
         }
     }
@@ -174,7 +236,7 @@ impl FromNode for u32 {
 impl FromNode for u64 {
     fn from_node(node: &Node) -> Option<Self> {
         match node.data {
-            crate::node::Data::Whole(whole) => whole.try_into().ok(),
+            Data::Whole(whole) => whole.try_into().ok(),
             _ => None,
         }
     }
@@ -183,6 +245,18 @@ impl FromNode for u64 {
 impl FromNode for f64 {
     fn from_node(node: &Node) -> Option<Self> {
         node.number()
+    }
+}
+
+/// `true` and `false` are flags in YAML, and words elsewhere.
+impl FromNode for EarlyStopping {
+    fn from_node(node: &Node) -> Option<Self> {
+        match &node.data {
+            Data::Flag(true) => Some(Self::True),
+            Data::Flag(false) => Some(Self::False),
+            Data::Text(word) if word == Self::Never.as_str() => Some(Self::Never),
+            _ => None,
+        }
     }
 }
 

@@ -7,6 +7,8 @@ use crate::words::Closed;
 pub(crate) enum Shape {
     /// `true` or `false`.
     Flag,
+    /// `true`, `false` or a word.
+    FlagOr(&'static str),
     /// A whole number.
     Count { least: u64, most: u64 },
     /// A number.
@@ -110,6 +112,7 @@ impl Shape {
     pub(crate) fn every_text(&self) -> Option<Vec<&'static str>> {
         match self {
             Self::Flag => Some(vec!["true", "false"]),
+            Self::FlagOr(word) => Some(vec!["true", "false", word]),
             Self::Word { words, .. } => Some(words()),
             _ => None,
         }
@@ -119,6 +122,7 @@ impl Shape {
     pub(crate) fn expected(&self) -> String {
         match self {
             Self::Flag => "true or false".to_owned(),
+            Self::FlagOr(word) => format!("true, false or {word}"),
             Self::Count { least, most } if least == most => least.to_string(),
             Self::Count { least, most } if *most == u64::MAX => format!("a whole number from {least}"),
             Self::Count { least, most } => format!("a whole number from {least} to {most}"),

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use reelbench_protocol::{
-    AsrSupport, AstSupport, Capabilities, CaptionSpec, CaptionerSupport, Device, SceneSupport, Stage1Spec,
-    Weights, Work, YoloSupport,
+    AsrSupport, AstSupport, Capabilities, CaptionSettings, CaptionSpec, CaptionerSupport, Choice, Device,
+    SceneSupport, Stage1Spec, Weights, Work, YoloSupport,
 };
 
 use crate::expand::Draft;
@@ -205,6 +205,28 @@ fn check_settings(
                 .first(draft.place_of(SettingName::MaxNewTokens))
                 .help("lower it, or leave the combination out with `exclude`"),
         );
+    }
+    check_choice(draft, &caption.settings, problems);
+}
+
+/// Tokens are either drawn or searched for.
+fn check_choice(draft: &Draft<'_>, settings: &CaptionSettings, problems: &mut Problems) {
+    let CaptionSettings { num_beams, temperature, top_p, .. } = settings;
+    match (settings.choice(), temperature, top_p) {
+        (Choice::Sampled, Some(temperature), _) if *num_beams > 1 => problems.add(
+            Problem::error(format!(
+                "`temperature: {temperature}` draws tokens, and `num_beams: {num_beams}` searches for them"
+            ))
+            .at(draft.place_of(SettingName::Temperature))
+            .first(draft.place_of(SettingName::NumBeams))
+            .help("set `num_beams: 1`, or leave the combination out with `exclude`"),
+        ),
+        (Choice::Likeliest, _, Some(top_p)) => problems.add(
+            Problem::error(format!("`top_p: {top_p}` changes nothing where no token is drawn"))
+                .at(draft.place_of(SettingName::TopP))
+                .help("set `temperature` above 0, or leave the combination out with `exclude`"),
+        ),
+        _ => {}
     }
 }
 

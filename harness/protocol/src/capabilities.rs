@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AsrEngine, CaptionSettings, Detector, Dtype, Family, Quantization, Tracker, Unit};
+use crate::{AsrEngine, CaptionSettings, Choice, Detector, Dtype, Family, Quantization, Tracker, Unit};
 
 /// What a runner can do.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -27,6 +27,9 @@ pub struct Capabilities {
     pub captioners: Vec<CaptionerSupport>,
     /// Devices as written in a matrix: `cpu`, `cuda:0`.
     pub devices: Vec<String>,
+    /// Whether it can tell beforehand what memory a caption will need.
+    #[serde(default)]
+    pub estimates: bool,
 }
 
 /// Scene detection a runner offers.
@@ -93,6 +96,9 @@ pub struct CaptionerSupport {
     /// Whether `num_crops` means anything to it.
     #[serde(default)]
     pub num_crops: bool,
+    /// Whether it can draw tokens at random.
+    #[serde(default)]
+    pub sampling: bool,
     /// `dummy:` presets.
     pub presets: Vec<String>,
 }
@@ -129,6 +135,15 @@ impl CaptionerSupport {
                 setting: "num_crops",
                 value: num_crops.to_string(),
                 offered: format!("nothing: {} has no crops to number", self.family),
+            });
+        }
+        if let (Some(temperature), Choice::Sampled, false) =
+            (settings.temperature, settings.choice(), self.sampling)
+        {
+            refusals.push(Refusal {
+                setting: "temperature",
+                value: temperature.to_string(),
+                offered: "the likeliest token alone".to_owned(),
             });
         }
         refusals

@@ -115,6 +115,9 @@ pub struct CaptionSpec {
     pub prompt: Option<String>,
     /// The settings.
     pub settings: CaptionSettings,
+    /// Seed that tokens are drawn from; absent where none are drawn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
     /// The detector whose scenes are captioned; without one the film is one scene.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scene: Option<SceneSpec>,

@@ -6,11 +6,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::{CellId, CellSpec, Dtype, Family, Probe, Quantization, SceneList, Weights};
 
-/// One line to a runner. It answers each with exactly one closing event: `loaded`, `repeat`,
+/// One line to a runner. It answers each with exactly one closing event: `estimated`, `loaded`, `repeat`,
 /// `probed` or `failed`; any number of `progress` events may come before it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "snake_case")]
 pub enum Command {
+    /// Tell what memory a captioning cell will need, without loading its weights. Only asked of runners whose
+    /// capabilities offer it.
+    Estimate {
+        /// The cell's specification.
+        spec: Box<CellSpec>,
+    },
     /// Get weights ready; replaces whatever was loaded.
     Load(LoadSpec),
     /// Run one repeat of a cell on the loaded weights.

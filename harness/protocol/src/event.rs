@@ -14,6 +14,8 @@ pub enum Event {
     Hello(Box<Hello>),
     /// How far a repeat has come.
     Progress(Progress),
+    /// What memory a cell will need.
+    Estimated(MemoryEstimate),
     /// Weights are ready.
     Loaded(Loaded),
     /// A repeat ended.
@@ -71,6 +73,44 @@ pub struct Loaded {
     pub load_ns: u64,
     /// Bytes the weights take up in memory.
     pub weights_bytes: u64,
+    /// The same part by part, where the runner tells; they sum to the whole.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<WeightsPart>,
+}
+
+/// A part of a model and the memory that its weights take up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WeightsPart {
+    /// Its name: `vision`, `projector`, `qformer`, `language`, …
+    pub part: String,
+    /// Bytes in memory.
+    pub bytes: u64,
+}
+
+impl WeightsPart {
+    /// A part of that name.
+    pub fn new(part: impl Into<String>, bytes: u64) -> Self {
+        Self { part: part.into(), bytes }
+    }
+}
+
+/// What memory a cell will need.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemoryEstimate {
+    /// Bytes the weights will take up.
+    pub weights_bytes: u64,
+    /// Bytes beside them at the worst moment: keys and values, activations, frames.
+    pub working_bytes: u64,
+    /// The weights part by part, where the runner tells.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<WeightsPart>,
+}
+
+impl MemoryEstimate {
+    /// Bytes in all.
+    pub fn total_bytes(&self) -> u64 {
+        self.weights_bytes.saturating_add(self.working_bytes)
+    }
 }
 
 /// A named part of the work.

@@ -31,19 +31,19 @@ pub use cell::{CaptionSpec, CellKind, CellSpec, Detector, SceneSpec, Stage1Spec,
 pub use command::{Command, Device, LoadSpec, Models, Pass, RunSpec, StoredModel};
 pub use context::{SceneContext, SceneObject};
 pub use event::{
-    Activity, Event, Finish, Hello, Loaded, Output, Progress, RepeatResult, RunnerInfo, SceneCaption, Span,
-    Stage, Stage1Output,
+    Activity, Event, Finish, Hello, Loaded, MemoryEstimate, Output, Progress, RepeatResult, RunnerInfo,
+    SceneCaption, Span, Stage, Stage1Output, WeightsPart,
 };
 pub use failure::{Failure, FailureKind};
 pub use findings::{FrameObjects, ObjectBox, Objects, SoundWindow, Sounds, Tag};
 pub use id::{CellId, IdError, ModelId, VideoId};
 pub use journal::{CellEnd, JournalEvent, JournalLine, PlannedCell, SkippedCell};
 pub use manifest::{Environment, FileHash, GitRevision, Manifest};
-pub use probe::{CaptionProbe, DetectProbe, EarlyStopping, Probe, SceneProbe, TagProbe, TranscribeProbe};
+pub use probe::{CaptionProbe, DetectProbe, Probe, SceneProbe, TagProbe, TranscribeProbe};
 pub use question::{Placeholder, Question, QuestionError};
 pub use requested::{Difference, Settings, differences, value_text, varying};
 pub use scenes::{Scene, SceneList, Segment, TicksRun, TimeBase, Timeline, TimelineError, Transcript};
-pub use settings::{CaptionSettings, Dtype, Family, Quantization};
+pub use settings::{CaptionSettings, Choice, Dtype, EarlyStopping, Family, Quantization};
 pub use stage1::{AsrEngine, AsrModel, AsrSpec, AstSpec, RemoteSpec, Tracker, Unit, WhisperSpec, YoloSpec};
 pub use weights::Weights;
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Device, Dtype, Family, Quantization, SceneSpec, Weights};
+use crate::{Device, Dtype, EarlyStopping, Family, Quantization, SceneSpec, Weights};
 
 /// A probe.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -114,18 +114,15 @@ pub struct CaptionProbe {
     /// Type of the computation.
     pub dtype: Dtype,
     /// Crops of the HD transform.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub num_crops: Option<u32>,
+    /// Draw tokens from logits divided by this; absent or 0 takes the likeliest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<f64>,
+    /// Draw from the likeliest tokens that together have this probability.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub top_p: Option<f64>,
+    /// Seed that tokens are drawn from; absent is 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
 }
-
-/// When beam search ends, as transformers defines it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum EarlyStopping {
-    /// As soon as there are `num_beams` finished candidates.
-    True,
-    /// When no better candidate is likely.
-    False,
-    /// When no better candidate is possible.
-    Never,
-}
-crate::words!(EarlyStopping { True => "true", False => "false", Never => "never" });

@@ -20,6 +20,9 @@ impl CellSpec {
     /// | caption | `quantization`, `dtype` | the matrix's word |
     /// | caption | `frames_per_scene`, `frame_size`, `num_beams`, `max_new_tokens`, `min_new_tokens`, `batch_scenes` | integer |
     /// | caption, where the family has crops | `num_crops` | integer |
+    /// | caption, where the matrix says | `length_penalty`, `repetition_penalty`, `temperature`, `top_p` | number |
+    /// | caption, where the matrix says | `early_stopping` | text: `true`, `false` or `never` |
+    /// | caption, where tokens are drawn | `seed` | integer |
     /// | caption, where the run limits them | `max_scenes` | integer |
     /// | with scene detection | `scene.detector` | the matrix's word |
     /// | with scene detection | `scene.threshold` | number |
@@ -57,6 +60,9 @@ impl CellSpec {
                 // A struct of plain values always becomes an object.
                 if let Ok(Value::Object(fields)) = serde_json::to_value(&caption.settings) {
                     settings.extend(fields);
+                }
+                if let Some(seed) = caption.seed {
+                    settings.insert("seed".into(), json!(seed));
                 }
                 if let Some(most) = caption.max_scenes {
                     settings.insert("max_scenes".into(), json!(most));

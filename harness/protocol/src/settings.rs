@@ -45,7 +45,7 @@ pub enum Dtype {
 }
 
 /// Everything that can vary between two captioning cells of one model and video.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CaptionSettings {
     /// Keep keys and values of past tokens, or compute the whole context anew for each token.
@@ -69,6 +69,53 @@ pub struct CaptionSettings {
     pub num_crops: Option<u32>,
     /// Scenes captioned together.
     pub batch_scenes: u32,
+    /// Exponent of the length that a beam's score is divided by; absent is 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub length_penalty: Option<f64>,
+    /// When beam search ends; absent is `false`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub early_stopping: Option<EarlyStopping>,
+    /// Divides (multiplies, where negative) the logits of tokens seen before; absent is 1, which does nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repetition_penalty: Option<f64>,
+    /// What logits are divided by before a token is drawn from them; absent or 0 takes the likeliest instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<f64>,
+    /// Draw from the likeliest tokens that together have this probability; absent is 1, which is all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub top_p: Option<f64>,
+}
+
+/// When beam search ends, as transformers defines it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EarlyStopping {
+    /// As soon as there are `num_beams` finished candidates.
+    True,
+    /// When no better candidate is likely.
+    False,
+    /// When no better candidate is possible.
+    Never,
+}
+
+/// How the next token is chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Choice {
+    /// The likeliest one, or with beams the likeliest sequence.
+    Likeliest,
+    /// One drawn at random.
+    Sampled,
+}
+
+impl CaptionSettings {
+    /// How the next token is chosen: drawn where `temperature` is above 0.
+    pub fn choice(&self) -> Choice {
+        if self.temperature.is_some_and(|temperature| temperature > 0.0) {
+            Choice::Sampled
+        } else {
+            Choice::Likeliest
+        }
+    }
 }
 
 impl Default for CaptionSettings {
@@ -84,6 +131,11 @@ impl Default for CaptionSettings {
             min_new_tokens: 0,
             num_crops: None,
             batch_scenes: 1,
+            length_penalty: None,
+            early_stopping: None,
+            repetition_penalty: None,
+            temperature: None,
+            top_p: None,
         }
     }
 }
@@ -91,3 +143,4 @@ impl Default for CaptionSettings {
 crate::words!(Family { LlavaNext => "llava-next", Instructblip => "instructblip", Phi3V => "phi3-v" });
 crate::words!(Quantization { None => "none", Q8_0 => "q8_0", Q4k => "q4k", Nf4 => "nf4" });
 crate::words!(Dtype { F32 => "f32", F16 => "f16", Bf16 => "bf16", Auto => "auto" });
+crate::words!(EarlyStopping { True => "true", False => "false", Never => "never" });

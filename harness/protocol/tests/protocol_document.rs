@@ -7,11 +7,11 @@ use std::path::PathBuf;
 use reelbench_protocol::{
     Activity, AsrEngine, AsrModel, AsrSpec, AsrSupport, AstSpec, AstSupport, Capabilities, CaptionSettings,
     CaptionSpec, CaptionerSupport, CellId, CellSpec, Command, Detector, Device, Dtype, Event, Failure,
-    FailureKind, Family, Finish, FrameObjects, Hello, LoadSpec, Loaded, Models, ObjectBox, Objects, Output,
-    PROTOCOL_VERSION, Pass, Probe, Progress, Quantization, RepeatResult, RunSpec, RunnerInfo, Scene,
-    SceneCaption, SceneList, SceneProbe, SceneSpec, SceneSupport, Segment, SoundWindow, Sounds, Span, Stage,
-    Stage1Output, Stage1Spec, StoredModel, Tag, TicksRun, TimeBase, Timeline, Tracker, Transcript, Unit,
-    VideoSpec, Weights, WhisperSpec, Work, YoloSpec, YoloSupport,
+    FailureKind, Family, Finish, FrameObjects, Hello, LoadSpec, Loaded, MemoryEstimate, Models, ObjectBox,
+    Objects, Output, PROTOCOL_VERSION, Pass, Probe, Progress, Quantization, RepeatResult, RunSpec,
+    RunnerInfo, Scene, SceneCaption, SceneList, SceneProbe, SceneSpec, SceneSupport, Segment, SoundWindow,
+    Sounds, Span, Stage, Stage1Output, Stage1Spec, StoredModel, Tag, TicksRun, TimeBase, Timeline, Tracker,
+    Transcript, Unit, VideoSpec, Weights, WeightsPart, WhisperSpec, Work, YoloSpec, YoloSupport,
 };
 use serde_json::{Value, json};
 
@@ -98,6 +98,7 @@ fn caption_cell() -> CellSpec {
         weights: weights("llava-next-tiny"),
         question: "Somebody says: {transcript} What happens?".to_owned(),
         prompt: None,
+        seed: None,
         settings: CaptionSettings { max_new_tokens: 4, ..CaptionSettings::default() },
         scene: Some(SceneSpec::default()),
         asr: Some(asr()),
@@ -153,9 +154,11 @@ fn hello() -> Hello {
                 max_num_beams: 1,
                 max_batch_scenes: 1,
                 num_crops: false,
+                sampling: true,
                 presets: presets(&["llava-next-tiny"]),
             }],
             devices: vec!["cpu".to_owned()],
+            estimates: true,
         },
     }
 }
@@ -276,7 +279,17 @@ fn conversation() -> Vec<Message> {
     let caption =
         RunSpec { scenes: Some(scenes()), questions: questions(), ..request(caption_cell(), Pass::Warmup) };
     let load = |models| ToRunner(Command::Load(LoadSpec { device: Device::Auto, models }));
-    let loaded = |load_ns, weights_bytes| FromRunner(Event::Loaded(Loaded { load_ns, weights_bytes }));
+    let loaded = |load_ns, parts: Vec<WeightsPart>| {
+        let weights_bytes = parts.iter().map(|part| part.bytes).sum();
+        FromRunner(Event::Loaded(Loaded { load_ns, weights_bytes, parts }))
+    };
+    let captioner_parts =
+        vec![WeightsPart::new("vision", 2_400_000), WeightsPart::new("language", 6_000_000)];
+    let estimate = MemoryEstimate {
+        weights_bytes: 8_400_000,
+        working_bytes: 52_000_000,
+        parts: captioner_parts.clone(),
+    };
     let progress = |stage, done, total| FromRunner(Event::Progress(Progress { stage, done, total }));
     let again = RunSpec { pass: Pass::Measured, ..caption.clone() };
     let failure =
@@ -286,12 +299,14 @@ fn conversation() -> Vec<Message> {
         json!({"fps": 24.0, "frames": 4, "scenes": [[0, 4]], "content_val": [null, 1.25, 0.5, 0.75]});
     vec![
         FromRunner(Event::Hello(Box::new(hello()))),
+        ToRunner(Command::Estimate { spec: Box::new(caption_cell()) }),
+        FromRunner(Event::Estimated(estimate)),
         load(Models::Stage1 {
             asr: Some(stored("whisper-tiny.en", Quantization::None)),
             ast: Some(stored("ast-tiny", Quantization::Q8_0)),
             yolo: Some(weights("yolov8-tiny")),
         }),
-        loaded(180_000_000, 151_000_000),
+        loaded(180_000_000, vec![WeightsPart::new("asr", 151_000_000)]),
         ToRunner(Command::Run(Box::new(stage1.clone()))),
         progress(Stage::Scene, 50, 100),
         FromRunner(Event::Repeat(Box::new(stage1_result(&stage1)))),
@@ -301,7 +316,7 @@ fn conversation() -> Vec<Message> {
             quantization: Quantization::None,
             dtype: Dtype::Auto,
         }),
-        loaded(95_000_000, 8_400_000),
+        loaded(95_000_000, captioner_parts),
         ToRunner(Command::Run(Box::new(caption.clone()))),
         progress(Stage::Decode, 1, 2),
         FromRunner(Event::Repeat(Box::new(caption_result(&caption)))),
@@ -360,6 +375,7 @@ fn the_conversation_has_every_message_there_is() {
     let names: Vec<String> = conversation().iter().map(|message| message.name().1).collect();
     // A new message does not compile here until the conversation and the document have it.
     let name_of_command = |command: &Command| match command {
+        Command::Estimate { .. } => "estimate",
         Command::Load(_) => "load",
         Command::Run(_) => "run",
         Command::Probe(_) => "probe",
@@ -368,6 +384,7 @@ fn the_conversation_has_every_message_there_is() {
     let name_of_event = |event: &Event| match event {
         Event::Hello(_) => "hello",
         Event::Progress(_) => "progress",
+        Event::Estimated(_) => "estimated",
         Event::Loaded(_) => "loaded",
         Event::Repeat(_) => "repeat",
         Event::Probed { .. } => "probed",
@@ -380,8 +397,9 @@ fn the_conversation_has_every_message_there_is() {
         };
         assert_eq!(name, expected);
     }
-    let all =
-        ["load", "run", "probe", "shutdown", "hello", "progress", "loaded", "repeat", "probed", "failed"];
+    let commands = ["estimate", "load", "run", "probe", "shutdown"];
+    let events = ["hello", "estimated", "progress", "loaded", "repeat", "probed", "failed"];
+    let all = commands.iter().chain(&events);
     for name in all {
         assert!(names.iter().any(|known| known == name), "{name}");
     }

@@ -12,6 +12,7 @@ mod stages;
 mod status;
 mod table;
 mod verdict;
+mod weights;
 
 use serde::Serialize;
 
@@ -42,6 +43,8 @@ pub struct Report {
     pub parallel: Section,
     /// Where the time of captioning goes.
     pub captioning: Section,
+    /// What the captioners' weights take up in memory; empty where no runner told of their parts.
+    pub weights: Section,
     /// Every cell that did not end ok.
     pub failures: Vec<FailedCell>,
     /// What it takes to make the run again.
@@ -62,6 +65,7 @@ impl Report {
             stage1_per_minute: stage1::per_minute(cells),
             parallel: parallel::section(cells),
             captioning: captioning::section(cells),
+            weights: weights::section(cells),
             failures: provenance::failures(run, cells),
             provenance: Provenance::new(&run.manifest),
             cells: cells.clone(),

@@ -67,6 +67,11 @@ pub(super) fn numbers(summary: &Summary) -> Vec<Column> {
         integer("peak_vram_bytes", &|cell| cell.peak_vram_bytes),
         integer("weights_bytes", &|cell| cell.weights_bytes),
     ]);
+    let parts: BTreeSet<&String> =
+        cells.iter().flat_map(|cell| &cell.weights_parts.0).map(|(part, _)| part).collect();
+    columns.extend(parts.into_iter().map(|part| {
+        integer(&format!("weights_parts.{part}"), &|cell| cell.weights_parts.get(part).copied())
+    }));
     columns
 }
 

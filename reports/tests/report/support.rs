@@ -5,12 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use reelbench_protocol::{
-    Activity, AsrModel, AsrSpec, Capabilities, CaptionSettings, CaptionSpec, CellEnd, CellId, CellSpec,
-    Device, Environment, Failure, Family, FileHash, Finish, GitRevision, Hello, JournalEvent, JournalLine,
-    LoadSpec, Loaded, Manifest, Models, Output, PROTOCOL_VERSION, Pass, PlannedCell, Quantization,
-    RUN_FORMAT_VERSION, RepeatResult, RunnerInfo, Scene, SceneCaption, SceneList, SceneSpec, Segment,
-    SkippedCell, Span, Stage, Stage1Output, Stage1Spec, TicksRun, TimeBase, Timeline, Transcript, Unit,
-    VideoSpec, Weights, WhisperSpec, Work,
+    Activity, AsrModel, AsrSpec, Capabilities, CaptionSettings, CaptionSpec, CellEnd, CellId, CellKind,
+    CellSpec, Device, Environment, Failure, Family, FileHash, Finish, GitRevision, Hello, JournalEvent,
+    JournalLine, LoadSpec, Loaded, Manifest, Models, Output, PROTOCOL_VERSION, Pass, PlannedCell,
+    Quantization, RUN_FORMAT_VERSION, RepeatResult, RunnerInfo, Scene, SceneCaption, SceneList, SceneSpec,
+    Segment, SkippedCell, Span, Stage, Stage1Output, Stage1Spec, TicksRun, TimeBase, Timeline, Transcript,
+    Unit, VideoSpec, Weights, WeightsPart, WhisperSpec, Work,
 };
 use tempfile::TempDir;
 
@@ -39,12 +39,18 @@ impl RunDir {
 
     /// Adds a load that serves a cell.
     pub(crate) fn load(&mut self, cell: &PlannedCell, load_ms: u64) {
+        let parts = match cell.spec.kind() {
+            CellKind::Stage1 => Vec::new(),
+            CellKind::Caption => {
+                vec![WeightsPart::new("vision", 1 << 20), WeightsPart::new("language", 2 << 20)]
+            }
+        };
         self.events.push(JournalEvent::Loaded {
             load: LoadSpec {
                 device: Device::Cpu,
                 models: Models::Stage1 { asr: None, ast: None, yolo: None },
             },
-            loaded: Loaded { load_ns: load_ms * MS, weights_bytes: 3 << 20 },
+            loaded: Loaded { load_ns: load_ms * MS, weights_bytes: 3 << 20, parts },
             cells: vec![cell.id.clone()],
         });
     }
@@ -184,6 +190,7 @@ pub(crate) fn caption_cell(
         weights: Weights::Dummy { preset: "llava-next-tiny".into(), seed: 0 },
         question: "What happens?".into(),
         prompt: None,
+        seed: None,
         settings,
         scene: Some(SceneSpec::default()),
         asr: None,

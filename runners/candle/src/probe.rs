@@ -7,8 +7,8 @@ use reelbench_ast::SoundTagger;
 use reelbench_media::{Audio, FilmPass};
 use reelbench_nn::StageObserver;
 use reelbench_protocol::{
-    CaptionProbe, DetectProbe, Failure, FailureKind, ObjectBox, Probe, Quantization, SceneProbe, Stage,
-    TagProbe, Tracker, TranscribeProbe,
+    CaptionProbe, CaptionerSupport, DetectProbe, Failure, FailureKind, ObjectBox, Probe, Quantization,
+    SceneProbe, Stage, TagProbe, Tracker, TranscribeProbe,
 };
 use reelbench_vlm::{CaptionRequest, Captioner, SceneInput};
 use reelbench_yolo::{DetectOptions, Detector};
@@ -121,7 +121,7 @@ fn frame(index: u32, boxes: &[ObjectBox]) -> Value {
 }
 
 fn caption(probe: &CaptionProbe) -> Result<Value, Failure> {
-    refuse_crops(probe)?;
+    refuse_unsupported(probe)?;
     let frames =
         probe.frames.iter().map(|path| reelbench_media::load_image(path)).collect::<Result<Vec<_>, _>>()?;
     let device = open_device(probe.device)?;
@@ -150,14 +150,20 @@ fn caption(probe: &CaptionProbe) -> Result<Value, Failure> {
     }))
 }
 
-/// Crops asked of a family that has none would be ignored in silence.
-fn refuse_crops(probe: &CaptionProbe) -> Result<(), Failure> {
+/// Crops or drawn tokens asked of a family that has none would be ignored in silence.
+fn refuse_unsupported(probe: &CaptionProbe) -> Result<(), Failure> {
     let supports = reelbench_vlm::captioner_support();
-    let has_crops = supports.iter().any(|support| support.family == probe.family && support.num_crops);
-    if probe.num_crops.is_none() || has_crops {
+    let offers = |offered: fn(&CaptionerSupport) -> bool| {
+        supports.iter().any(|support| support.family == probe.family && offered(support))
+    };
+    let option = if probe.num_crops.is_some() && !offers(|support| support.num_crops) {
+        "--num-crops"
+    } else if probe.temperature.is_some() && !offers(|support| support.sampling) {
+        "--temperature"
+    } else {
         return Ok(());
-    }
-    let message = format!("--num-crops means nothing to {}; leave it out", probe.family);
+    };
+    let message = format!("{option} means nothing to {}; leave it out", probe.family);
     Err(Failure::new(FailureKind::Unsupported, message))
 }
 

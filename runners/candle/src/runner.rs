@@ -8,7 +8,7 @@ use reelbench_ast::SoundTagger;
 use reelbench_kit::{Repeat, Runner, Stopwatch};
 use reelbench_protocol::{
     AsrModel, AsrSupport, Capabilities, Detector, Device, Failure, FailureKind, Hello, LoadSpec, Models,
-    PROTOCOL_VERSION, Probe, RunSpec, RunnerInfo, SceneSupport, Stage1Spec, Work,
+    PROTOCOL_VERSION, Probe, RunSpec, RunnerInfo, SceneSupport, Stage1Spec, WeightsPart, Work,
 };
 use reelbench_remote::{RemoteAsr, Service};
 use reelbench_vlm::Captioner;
@@ -51,15 +51,16 @@ impl Runner for CandleRunner {
                 parallel: true,
                 captioners: reelbench_vlm::captioner_support(),
                 devices: vec!["cpu".to_owned()],
+                estimates: false,
             },
         }
     }
 
-    fn load(&mut self, load: &LoadSpec) -> Result<u64, Failure> {
+    fn load(&mut self, load: &LoadSpec) -> Result<Vec<WeightsPart>, Failure> {
         // Drop the old weights first: two 7B models do not fit beside each other.
         self.loaded = None;
         let device = open_device(load.device)?;
-        let (loaded, bytes) = match &load.models {
+        let (loaded, parts) = match &load.models {
             Models::Stage1 { asr, ast, yolo } => {
                 let mut models = Stage1Models::default();
                 if let Some(asr) = asr {
@@ -71,17 +72,17 @@ impl Runner for CandleRunner {
                 if let Some(weights) = yolo {
                     models.yolo = Some(Box::new(ObjectDetector::load(weights, &device)?));
                 }
-                let bytes = models.weights_bytes();
-                (LoadedModels::Stage1(models), bytes)
+                let parts = models.weights_parts();
+                (LoadedModels::Stage1(models), parts)
             }
             Models::Caption { family, weights, quantization, dtype } => {
                 let captioner = Captioner::load(*family, weights, *quantization, *dtype, &device)?;
-                let bytes = captioner.weights_bytes();
-                (LoadedModels::Caption(Box::new(captioner)), bytes)
+                let parts = vec![WeightsPart::new("captioner", captioner.weights_bytes())];
+                (LoadedModels::Caption(Box::new(captioner)), parts)
             }
         };
         self.loaded = Some(loaded);
-        Ok(bytes)
+        Ok(parts)
     }
 
     fn run(&mut self, run: &RunSpec, watch: &mut Stopwatch<'_>) -> Result<Repeat, Failure> {

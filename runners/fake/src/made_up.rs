@@ -142,8 +142,9 @@ pub(crate) fn caption(
 ) -> SceneCaption {
     let settings = &caption.settings;
     let question = run.questions.get(scene as usize).unwrap_or(&caption.question);
+    let drawn = caption.seed.map_or_else(String::new, |seed| format!(" {seed}"));
     let subject = format!(
-        "{} {} {question} {} {} {scene} {salt}",
+        "{} {} {question} {} {} {scene} {salt}{drawn}",
         run.spec.video.id, caption.model, settings.quantization, settings.frames_per_scene,
     );
     let first = fnv1a(subject.as_bytes());

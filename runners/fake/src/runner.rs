@@ -7,17 +7,27 @@ use std::time::Duration;
 
 use reelbench_kit::{Repeat, Runner, Stopwatch};
 use reelbench_protocol::{
-    AsrEngine, AsrSupport, AstSupport, Capabilities, CaptionSpec, CaptionerSupport, Detector, Dtype, Failure,
-    FailureKind, Family, Hello, LoadSpec, Models, Output, PROTOCOL_VERSION, Probe, Quantization, RunSpec,
-    RunnerInfo, SceneCaption, SceneSupport, Settings, Stage, Tracker, Unit, Weights, Work, YoloSupport,
+    AsrEngine, AsrSupport, AstSupport, Capabilities, CaptionSpec, CaptionerSupport, CellSpec, Detector,
+    Dtype, Failure, FailureKind, Family, Hello, LoadSpec, MemoryEstimate, Models, Output, PROTOCOL_VERSION,
+    Probe, Quantization, RunSpec, RunnerInfo, SceneCaption, SceneSupport, Settings, Stage, Tracker, Unit,
+    Weights, WeightsPart, Work, YoloSupport,
 };
 use serde_json::{Value, json};
 
 use crate::script::{Behaviour, Greeting, Script};
 use crate::{made_up, misbehave, stage1};
 
-/// Bytes its weights claim.
+/// Bytes that a model of the base stages claims.
 const WEIGHTS_BYTES: u64 = 1_000_000;
+
+/// Parts of a captioner and the bytes they claim.
+const CAPTIONER_PARTS: [(&str, u64); 3] = [("vision", 300_000), ("projector", 20_000), ("language", 680_000)];
+
+/// Bytes that a captioner claims to need beside its weights, for each beam.
+const WORKING_BYTES: u64 = 5_000_000;
+
+/// Bytes that one claims which no machine has.
+const TOO_MANY_BYTES: u64 = 61_000_000_000_000;
 
 /// Presets besides the behaviours, as real runners have them.
 const GOOD_PRESETS: [&str; 6] =
@@ -47,12 +57,43 @@ impl Runner for FakeRunner {
                 libraries: BTreeMap::new(),
                 threads: Some(1),
             },
-            capabilities: capabilities(),
+            capabilities: Capabilities { estimates: self.script.estimates, ..capabilities() },
         }
     }
 
-    fn load(&mut self, load: &LoadSpec) -> Result<u64, Failure> {
-        weights(&load.models).into_iter().map(load_one).sum()
+    fn estimate(&self, spec: &CellSpec) -> Result<MemoryEstimate, Failure> {
+        let Work::Caption(caption) = &spec.work else {
+            return Err(Failure::new(FailureKind::Unsupported, "only captions are estimated"));
+        };
+        let _ = writeln!(io::stderr(), "estimating {}", caption.weights);
+        let behaviour = Behaviour::of([&caption.weights]);
+        if behaviour == Behaviour::WrongFamily {
+            let message = format!("{}: config.json is of `blip`, not {}", caption.weights, caption.family);
+            return Err(Failure::new(FailureKind::Weights, message));
+        }
+        let parts = captioner_parts();
+        let needed = WORKING_BYTES * u64::from(caption.settings.num_beams);
+        Ok(MemoryEstimate {
+            weights_bytes: parts.iter().map(|part| part.bytes).sum(),
+            working_bytes: if behaviour == Behaviour::TooLarge { TOO_MANY_BYTES } else { needed },
+            parts,
+        })
+    }
+
+    fn load(&mut self, load: &LoadSpec) -> Result<Vec<WeightsPart>, Failure> {
+        match &load.models {
+            Models::Stage1 { asr, ast, yolo } => {
+                let asr = asr.as_ref().map(|asr| &asr.weights);
+                let ast = ast.as_ref().map(|ast| &ast.weights);
+                let stages = [(Stage::Asr, asr), (Stage::Ast, ast), (Stage::Yolo, yolo.as_ref())];
+                let wanted = stages.into_iter().filter_map(|(stage, weights)| Some((stage, weights?)));
+                let part = |(stage, weights): (Stage, _)| {
+                    load_one(weights).map(|()| WeightsPart::new(stage.as_str(), WEIGHTS_BYTES))
+                };
+                wanted.map(part).collect()
+            }
+            Models::Caption { weights, .. } => load_one(weights).map(|()| captioner_parts()),
+        }
     }
 
     fn run(&mut self, run: &RunSpec, watch: &mut Stopwatch<'_>) -> Result<Repeat, Failure> {
@@ -102,18 +143,11 @@ impl Runner for FakeRunner {
     }
 }
 
-fn weights(models: &Models) -> Vec<&Weights> {
-    match models {
-        Models::Stage1 { asr, ast, yolo } => {
-            let stored = [asr, ast].into_iter().flatten().map(|model| &model.weights);
-            stored.chain(yolo).collect()
-        }
-        Models::Caption { weights, .. } => vec![weights],
-    }
+fn captioner_parts() -> Vec<WeightsPart> {
+    CAPTIONER_PARTS.iter().map(|&(part, bytes)| WeightsPart::new(part, bytes)).collect()
 }
 
-/// Bytes that weights take up.
-fn load_one(weights: &Weights) -> Result<u64, Failure> {
+fn load_one(weights: &Weights) -> Result<(), Failure> {
     let _ = writeln!(io::stderr(), "loading {weights}");
     match Behaviour::of([weights]) {
         Behaviour::LoadFailure => {
@@ -127,7 +161,7 @@ fn load_one(weights: &Weights) -> Result<u64, Failure> {
         }
         Behaviour::LoadCrash => std::process::abort(),
         Behaviour::LoadHang => misbehave::hang(),
-        _ => Ok(WEIGHTS_BYTES),
+        _ => Ok(()),
     }
 }
 
@@ -142,6 +176,7 @@ fn capabilities() -> Capabilities {
         max_num_beams: 1,
         max_batch_scenes: 8,
         num_crops: family == Family::Phi3V,
+        sampling: true,
         presets: presets.clone(),
     };
     Capabilities {
@@ -164,6 +199,7 @@ fn capabilities() -> Capabilities {
         parallel: true,
         captioners: Family::ALL.iter().map(captioner).collect(),
         devices: vec!["cpu".to_owned()],
+        estimates: true,
     }
 }
 

@@ -6,13 +6,21 @@ use reelbench_protocol::{CellKind, Pass, RunSpec, Weights, Work};
 use serde::Deserialize;
 
 /// A script. Without one, presets alone say what happens.
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Script {
     /// How the conversation begins.
     pub(crate) hello: Greeting,
+    /// Whether estimates of memory are offered.
+    pub(crate) estimates: bool,
     /// The first rule that matches a repeat says what happens; if none does, the preset's name does.
     rules: Vec<Rule>,
+}
+
+impl Default for Script {
+    fn default() -> Self {
+        Self { hello: Greeting::Good, estimates: true, rules: Vec::new() }
+    }
 }
 
 /// How the conversation begins.
@@ -143,6 +151,10 @@ pub(crate) enum Behaviour {
     LoadCrash,
     /// A load without end.
     LoadHang,
+    /// Weights of another family, as an estimate finds out.
+    WrongFamily,
+    /// An estimate beyond any machine.
+    TooLarge,
 }
 
 fn slow_ms() -> u64 {
@@ -155,7 +167,7 @@ fn exit_code() -> u8 {
 
 impl Behaviour {
     /// Every behaviour's name, which is also that of the preset that has it.
-    pub(crate) const NAMES: [&str; 39] = [
+    pub(crate) const NAMES: [&str; 41] = [
         "ok",
         "slow",
         "unstable",
@@ -195,6 +207,8 @@ impl Behaviour {
         "load-out-of-memory",
         "load-crash",
         "load-hang",
+        "wrong-family",
+        "too-large",
     ];
 
     /// The behaviour of presets: that of the first that names one which is not good. Others behave well.

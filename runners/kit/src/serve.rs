@@ -6,8 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use reelbench_protocol::{
-    Command, Event, Failure, FailureKind, Hello, LoadSpec, Loaded, Output, Probe, RepeatResult, RunSpec,
-    Settings,
+    CellSpec, Command, Event, Failure, FailureKind, Hello, LoadSpec, Loaded, MemoryEstimate, Output, Probe,
+    RepeatResult, RunSpec, Settings, WeightsPart,
 };
 
 use crate::ticker::Ticker;
@@ -18,11 +18,21 @@ pub trait Runner {
     /// Who it is and what it can do.
     fn hello(&self) -> Hello;
 
-    /// Gets weights ready in place of what was loaded before. Returns the bytes they take up.
+    /// Tells what memory a captioning cell will need, without loading its weights. Only asked where
+    /// [`Hello::capabilities`](reelbench_protocol::Hello) offers `estimates`.
+    ///
+    /// # Errors
+    /// When the weights are seen not to be usable, or no estimate is offered.
+    fn estimate(&self, spec: &CellSpec) -> Result<MemoryEstimate, Failure> {
+        let message = format_args!("this runner does not estimate the memory of {spec}");
+        Err(Failure::new(FailureKind::Unsupported, message))
+    }
+
+    /// Gets weights ready in place of what was loaded before. Returns the bytes they take up, part by part.
     ///
     /// # Errors
     /// When they cannot be used; nothing is loaded then.
-    fn load(&mut self, load: &LoadSpec) -> Result<u64, Failure>;
+    fn load(&mut self, load: &LoadSpec) -> Result<Vec<WeightsPart>, Failure>;
 
     /// Runs one repeat. It starts and stops the watch around what the contract says is timed.
     ///
@@ -94,6 +104,7 @@ fn end_with_parent() {
 fn answer(runner: &mut impl Runner, command: &Command, ticker: &Ticker) -> Event {
     ticker.start();
     let result = catch_unwind(AssertUnwindSafe(|| match command {
+        Command::Estimate { spec } => runner.estimate(spec).map(Event::Estimated),
         Command::Load(load) => timed_load(runner, load).map(Event::Loaded),
         Command::Run(run) => repeat(runner, run, ticker).map(|result| Event::Repeat(Box::new(result))),
         Command::Probe(probe) => runner.probe(probe).map(|result| Event::Probed { result }),
@@ -110,8 +121,9 @@ fn answer(runner: &mut impl Runner, command: &Command, ticker: &Ticker) -> Event
 
 fn timed_load(runner: &mut impl Runner, load: &LoadSpec) -> Result<Loaded, Failure> {
     let watch = Stopwatch::new(&|_| {});
-    let weights_bytes = runner.load(load)?;
-    Ok(Loaded { load_ns: watch.elapsed_ns(), weights_bytes })
+    let parts = runner.load(load)?;
+    let weights_bytes = parts.iter().map(|part| part.bytes).sum();
+    Ok(Loaded { load_ns: watch.elapsed_ns(), weights_bytes, parts })
 }
 
 fn repeat(runner: &mut impl Runner, run: &RunSpec, ticker: &Ticker) -> Result<RepeatResult, Failure> {

@@ -37,6 +37,7 @@ pub(crate) fn support() -> CaptionerSupport {
         max_num_beams: family::MAX_NUM_BEAMS,
         max_batch_scenes: family::MAX_BATCH_SCENES,
         num_crops: false,
+        sampling: false,
         presets: presets::NAMES.map(str::to_owned).to_vec(),
     }
 }

@@ -1,6 +1,7 @@
 //! `bench probe`: one stage on one input.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
@@ -105,10 +106,10 @@ pub(crate) struct DetectArgs {
     #[arg(long, value_name = "WEIGHTS")]
     pub(crate) weights: String,
     /// Least score of a box [default: 0.25 for a picture, 0.1 for a film]
-    #[arg(long, value_name = "C", value_parser = fraction)]
+    #[arg(long, value_name = "C", value_parser = fraction::<f32>)]
     pub(crate) conf: Option<f32>,
     /// Boxes of a class that overlap by more than this part of their union are one object
-    #[arg(long, value_name = "I", default_value_t = 0.7, value_parser = fraction)]
+    #[arg(long, value_name = "I", default_value_t = 0.7, value_parser = fraction::<f32>)]
     pub(crate) iou: f32,
     /// Most boxes in a frame
     #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..=10_000))]
@@ -167,6 +168,15 @@ pub(crate) struct CaptionArgs {
     /// Crops of the HD transform, for families that have one
     #[arg(long, value_name = "N")]
     pub(crate) num_crops: Option<u32>,
+    /// Draw tokens from logits divided by this, in place of the likeliest; needs one beam
+    #[arg(long, value_name = "T", value_parser = non_negative)]
+    pub(crate) temperature: Option<f64>,
+    /// Draw from the likeliest tokens that together have this probability
+    #[arg(long, value_name = "P", requires = "temperature", value_parser = fraction::<f64>)]
+    pub(crate) top_p: Option<f64>,
+    /// Seed that tokens are drawn from [default: 0]
+    #[arg(long, value_name = "N", requires = "temperature")]
+    pub(crate) seed: Option<u64>,
     /// Where to compute: auto, cpu or cuda:N
     #[arg(long, default_value_t = Device::Auto)]
     pub(crate) device: Device,
@@ -196,10 +206,19 @@ fn some_seconds(text: &str) -> Result<f64, String> {
     })
 }
 
+/// Reads a number from 0.
+fn non_negative(text: &str) -> Result<f64, String> {
+    finite(text).and_then(
+        |number| {
+            if number >= 0.0 { Ok(number) } else { Err(format!("`{text}` is less than 0")) }
+        },
+    )
+}
+
 /// Reads a number between 0 and 1.
-fn fraction(text: &str) -> Result<f32, String> {
-    match text.parse::<f32>() {
-        Ok(number) if (0.0..=1.0).contains(&number) => Ok(number),
+fn fraction<T: FromStr + PartialOrd + From<f32>>(text: &str) -> Result<T, String> {
+    match text.parse::<T>() {
+        Ok(number) if (T::from(0.0)..=T::from(1.0)).contains(&number) => Ok(number),
         _ => Err(format!("`{text}` is not a number between 0 and 1")),
     }
 }

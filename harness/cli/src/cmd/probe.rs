@@ -101,6 +101,9 @@ fn caption(args: CaptionArgs) -> Result<Probe, BenchError> {
         quantization: args.quantization,
         dtype: args.dtype,
         num_crops: args.num_crops,
+        temperature: args.temperature,
+        top_p: args.top_p,
+        seed: args.seed,
     })))
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::Reader;
-use super::models::{cannot_honour, has};
+use super::models::cannot_honour;
 use super::stage1::{means_nothing, needs};
 use crate::combination::{Adds, Combination};
 use crate::knob::{BaseStage, Knob};
@@ -132,7 +132,7 @@ impl Reader<'_> {
         }
         if let Some(model) = matrix.models.iter().find(|model| entry.model.as_ref() == Some(&model.id)) {
             let family = model.family.value;
-            for setting in entry.settings.iter().filter(|setting| !has(family, setting.value.name())) {
+            for setting in entry.settings.iter().filter(|setting| !setting.value.name().is_for(family)) {
                 self.problems.push(cannot_honour(family, setting.value.name()).at(setting.place));
             }
         }

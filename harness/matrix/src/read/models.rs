@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use reelbench_protocol::{CaptionSettings, Family, ModelId, Placeholder, Question, QuestionError};
+use reelbench_protocol::{Family, ModelId, Placeholder, Question, QuestionError};
 
 use super::{Reader, located};
-use crate::grammar::{DEFAULT_NUM_CROPS, DEFAULT_QUESTION};
+use crate::grammar::DEFAULT_QUESTION;
 use crate::knob::BaseStage;
 use crate::matrix::{Axis, Model};
 use crate::node::Node;
@@ -101,9 +101,9 @@ impl Reader<'_> {
         let mut axes = Vec::with_capacity(SettingName::ALL.len());
         for name in SettingName::ALL {
             let own = own.and_then(|own| own.get(name.as_str()));
-            if has(family, name) {
+            if name.is_for(family) {
                 let shared = shared.and_then(|shared| shared.get(name.as_str()));
-                axes.push(axis(name, own.or(shared)));
+                axes.extend(axis(name, own.or(shared)));
             } else if let Some(own) = own {
                 self.problems.push(cannot_honour(family, name).at(own.place));
             }
@@ -120,18 +120,13 @@ impl Reader<'_> {
         let families: Vec<Located<Family>> =
             models.iter().filter_map(|model| model.get("family").and_then(located)).collect();
         for name in SettingName::ALL {
-            let anyone = families.iter().any(|family| has(family.value, name));
+            let anyone = families.iter().any(|family| name.is_for(family.value));
             if let (Some(node), false) = (shared.get(name.as_str()), anyone) {
                 let problem = Problem::warning(format!("no model here has `{}`", name.as_str()));
                 self.problems.push(problem.at(node.place));
             }
         }
     }
-}
-
-/// Whether a setting means anything to a family.
-pub(super) fn has(family: Family, name: SettingName) -> bool {
-    name != SettingName::NumCrops || family == Family::Phi3V
 }
 
 /// A setting that a family cannot honour.
@@ -143,15 +138,12 @@ pub(super) fn cannot_honour(family: Family, name: SettingName) -> Problem {
     ))
 }
 
-fn axis(name: SettingName, node: Option<&Node>) -> Axis<Setting> {
+/// The axis of a setting; none where nothing is said and absence has a meaning of its own.
+fn axis(name: SettingName, node: Option<&Node>) -> Option<Axis<Setting>> {
     let value = |node: &Node| Some(Located { value: name.read(node)?, place: Some(node.place) });
     let axis: Axis<Setting> = node.map(Node::elements).unwrap_or_default().iter().filter_map(value).collect();
-    if axis.is_empty() { vec![Located::default_value(default(name))] } else { axis }
-}
-
-fn default(name: SettingName) -> Setting {
-    // Crops are the one setting without a default for every family.
-    name.of(&CaptionSettings::default()).unwrap_or(Setting::NumCrops(DEFAULT_NUM_CROPS))
+    let default = || Some(vec![Located::default_value(name.default_value()?)]);
+    if axis.is_empty() { default() } else { Some(axis) }
 }
 
 /// The stages that a question tells of.

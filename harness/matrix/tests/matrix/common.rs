@@ -50,6 +50,7 @@ pub(crate) fn everything() -> Capabilities {
         max_num_beams: 64,
         max_batch_scenes: 1024,
         num_crops: family == Family::Phi3V,
+        sampling: true,
         presets: vec!["captioner-tiny".to_owned(), "captioner-mini".to_owned()],
     };
     Capabilities {
@@ -72,6 +73,7 @@ pub(crate) fn everything() -> Capabilities {
         parallel: true,
         captioners: Family::ALL.iter().copied().map(captioner).collect(),
         devices: vec!["cpu".to_owned()],
+        estimates: false,
     }
 }
 

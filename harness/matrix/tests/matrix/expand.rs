@@ -241,6 +241,11 @@ const KEYS: &[(&str, &str, &str, CellsWith)] = &[
     ("min_new_tokens", "0", "1", CellsWith::Captions),
     ("num_crops", "4", "16", CellsWith::Captions),
     ("batch_scenes", "1", "2", CellsWith::Captions),
+    ("length_penalty", "2", "0.5", CellsWith::Captions),
+    ("early_stopping", "never", "true", CellsWith::Captions),
+    ("repetition_penalty", "1.5", "1", CellsWith::Captions),
+    ("temperature", "0.5", "0.7", CellsWith::Captions),
+    ("top_p", "0.9", "1", CellsWith::Captions),
     ("scene.detector", "content", "adaptive", CellsWith::Any),
     ("scene.threshold", "27", "27.5", CellsWith::Any),
     ("scene.min_scene_len", "15", "16", CellsWith::Any),
@@ -274,6 +279,7 @@ fn every_key_of_an_entry_matches_by_its_value() {
 name: a
 videos: [{id: film, path: clips/film.mp4}, {id: other, path: clips/film.mp4}]
 stage1: {scene: {}, asr: {weights: \"dummy:whisper-tiny\"}, ast: {weights: \"dummy:ast-tiny\"}, yolo: {weights: \"dummy:yolov8-tiny\"}}
+settings: {length_penalty: 2, early_stopping: never, repetition_penalty: 1.5, temperature: 0.5, top_p: 0.9}
 models: [{id: captioner, family: phi3-v, weights: weights}, {id: idle, family: phi3-v, weights: weights}]
 exclude: [{video: other}, {model: idle}";
     for (key, present, absent, with) in KEYS {
@@ -311,11 +317,15 @@ fn every_key_of_an_entry_can_add() {
 name: a
 videos: [{id: film, path: clips/film.mp4}]
 stage1: {scene: {}, asr: {weights: \"dummy:whisper-tiny\"}, ast: {weights: \"dummy:ast-tiny\"}, yolo: {weights: \"dummy:yolov8-tiny\"}}
+settings: {length_penalty: 2, early_stopping: never, repetition_penalty: 1.5, temperature: 0.5, top_p: 0.9}
 models: [{id: captioner, family: phi3-v, weights: weights}]
 include: ";
     for (key, present, absent, with) in
         KEYS.iter().filter(|(key, present, absent, _)| present != absent && !["video", "model"].contains(key))
     {
+        // Tokens are either drawn or searched for.
+        let text =
+            if *key == "num_beams" { &text.replace(", temperature: 0.5, top_p: 0.9", "") } else { text };
         let added = expand(&format!("{text}[{{{key}: {absent}}}]\n")).cells.len();
         assert_eq!(added, 3, "{key}");
         assert_eq!(expand(&format!("{text}[{{{key}: {present}}}]\n")).cells.len(), 2, "{key}");

@@ -10,6 +10,7 @@ mod common;
 mod errors;
 mod example;
 mod expand;
+mod generation;
 mod hostile;
 mod question;
 mod schema;

@@ -15,7 +15,7 @@ use reelbench_kit::{Repeat, Stopwatch};
 use reelbench_media::{Audio, MediaError};
 use reelbench_protocol::{
     AsrSpec, AstSpec, Failure, FailureKind, Output, SceneList, Sounds, Stage, Stage1Output, Stage1Spec,
-    Transcript, Unit,
+    Transcript, Unit, WeightsPart,
 };
 use reelbench_remote::RemoteAsr;
 use reelbench_yolo::Detector;
@@ -32,11 +32,17 @@ pub(crate) struct Stage1Models {
 }
 
 impl Stage1Models {
-    /// Bytes that all weights take up.
-    pub(crate) fn weights_bytes(&self) -> u64 {
-        self.asr.as_ref().map_or(0, |whisper| whisper.weights_bytes())
-            + self.ast.as_ref().map_or(0, |tagger| tagger.weights_bytes())
-            + self.yolo.as_ref().map_or(0, |detector| detector.weights_bytes())
+    /// Bytes that the weights of each stage take up.
+    pub(crate) fn weights_parts(&self) -> Vec<WeightsPart> {
+        let parts = [
+            (Stage::Asr, self.asr.as_ref().map(|whisper| whisper.weights_bytes())),
+            (Stage::Ast, self.ast.as_ref().map(|tagger| tagger.weights_bytes())),
+            (Stage::Yolo, self.yolo.as_ref().map(|detector| detector.weights_bytes())),
+        ];
+        parts
+            .into_iter()
+            .filter_map(|(stage, bytes)| Some(WeightsPart::new(stage.as_str(), bytes?)))
+            .collect()
     }
 }
 

@@ -88,6 +88,7 @@ pub(crate) fn caption(video: &str, model: &str, preset: &str, stage1: Option<&Pl
         weights: dummy(preset),
         question: "What happens?".to_owned(),
         prompt: None,
+        seed: None,
         settings: CaptionSettings::default(),
         scene: stage1.map(|_| SceneSpec::default()),
         asr: None,
