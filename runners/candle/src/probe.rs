@@ -127,15 +127,7 @@ fn caption(probe: &CaptionProbe) -> Result<Value, Failure> {
     let device = open_device(probe.device)?;
     let captioner = Captioner::load(probe.family, &probe.weights, probe.quantization, probe.dtype, &device)?;
     let request = CaptionRequest::from(probe);
-    let mut effective = captioner.effective(&request);
-    let generation = &request.generation;
-    for (name, value) in [
-        ("repetition_penalty", json!(generation.repetition_penalty)),
-        ("length_penalty", json!(generation.length_penalty)),
-        ("early_stopping", json!(generation.early_stopping)),
-    ] {
-        effective.insert(name.to_owned(), value);
-    }
+    let effective = captioner.effective(&request);
     let mut stages = StageTimes::default();
     let scene = SceneInput { frames: &frames, question: &probe.question };
     let mut captions = captioner.caption(&[scene], &request, &mut stages);

@@ -7,8 +7,9 @@ use reelbench_asr::Whisper;
 use reelbench_ast::SoundTagger;
 use reelbench_kit::{Repeat, Runner, Stopwatch};
 use reelbench_protocol::{
-    AsrModel, AsrSupport, Capabilities, Detector, Device, Failure, FailureKind, Hello, LoadSpec, Models,
-    PROTOCOL_VERSION, Probe, RunSpec, RunnerInfo, SceneSupport, Stage1Spec, WeightsPart, Work,
+    AsrModel, AsrSupport, Capabilities, CellSpec, Detector, Device, Failure, FailureKind, Hello, LoadSpec,
+    MemoryEstimate, Models, PROTOCOL_VERSION, Probe, RunSpec, RunnerInfo, SceneSupport, Stage1Spec,
+    WeightsPart, Work,
 };
 use reelbench_remote::{RemoteAsr, Service};
 use reelbench_vlm::Captioner;
@@ -51,8 +52,18 @@ impl Runner for CandleRunner {
                 parallel: true,
                 captioners: reelbench_vlm::captioner_support(),
                 devices: vec!["cpu".to_owned()],
-                estimates: false,
+                estimates: true,
             },
+        }
+    }
+
+    fn estimate(&self, spec: &CellSpec) -> Result<MemoryEstimate, Failure> {
+        match &spec.work {
+            Work::Caption(spec) => Ok(reelbench_vlm::memory(spec)?),
+            Work::Stage1(_) => Err(Failure::new(
+                FailureKind::Unsupported,
+                "only captioning cells have an estimate of memory",
+            )),
         }
     }
 
@@ -77,7 +88,7 @@ impl Runner for CandleRunner {
             }
             Models::Caption { family, weights, quantization, dtype } => {
                 let captioner = Captioner::load(*family, weights, *quantization, *dtype, &device)?;
-                let parts = vec![WeightsPart::new("captioner", captioner.weights_bytes())];
+                let parts = captioner.weights();
                 (LoadedModels::Caption(Box::new(captioner)), parts)
             }
         };

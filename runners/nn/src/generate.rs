@@ -25,7 +25,7 @@ pub struct Generation {
     /// New tokens before an end-of-sequence token is allowed.
     pub min_new_tokens: usize,
     /// Logits of tokens seen before are divided by it, or multiplied where negative.
-    pub repetition_penalty: f32,
+    pub repetition_penalty: f64,
     /// Exponent of the length that a beam's score is divided by.
     pub length_penalty: f64,
     /// When beam search ends.

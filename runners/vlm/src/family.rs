@@ -3,7 +3,7 @@
 use candle_core::{DType, Device};
 use reelbench_media::RgbImage;
 use reelbench_nn::{CacheMode, Checkpoint, Decoder, Generated, Generation, Prompt, StageObserver, generate};
-use reelbench_protocol::{Dtype, Quantization, Stage, Weights};
+use reelbench_protocol::{Dtype, Quantization, Stage, Weights, WeightsPart};
 
 use serde::Deserialize;
 use tokenizers::Tokenizer;
@@ -61,8 +61,8 @@ pub(crate) trait FamilyModel: Send {
     /// Tokens that end a caption; none of them for random weights, which would end it by chance.
     fn eos(&self) -> &[u32];
 
-    /// The parts, and the bytes that the weights of each take up in memory.
-    fn weights(&self) -> Vec<(&'static str, u64)>;
+    /// The parts, and what the weights of each take up in memory.
+    fn weights(&self) -> Vec<WeightsPart>;
 }
 
 /// A scene that is ready to be captioned.

@@ -16,12 +16,15 @@ mod text;
 
 use candle_core::Device;
 use reelbench_nn::StageObserver;
-use reelbench_protocol::{CaptionerSupport, Dtype, Family, Quantization, Settings, Weights};
+use reelbench_protocol::{
+    CaptionSettings, CaptionSpec, CaptionerSupport, Dtype, Family, MemoryEstimate, Quantization, Settings,
+    Weights, WeightsPart,
+};
 
 pub use error::VlmError;
 use family::{FamilyModel, LoadRequest};
 use llava_next::LlavaNext;
-pub use memory::{MemoryEstimate, Workload};
+use memory::Workload;
 pub use request::{Caption, CaptionRequest, SceneInput};
 
 /// A family of this build.
@@ -55,19 +58,15 @@ fn registered(
     Ok(registered)
 }
 
-/// How much memory a captioner will need, by its configuration: nothing is loaded.
+/// How much memory a cell's captions will need, by the checkpoint's configuration: nothing is loaded.
 ///
 /// # Errors
 /// When the family, quantization or type is not offered, or the checkpoint cannot be used.
-pub fn memory(
-    family: Family,
-    weights: &Weights,
-    quantization: Quantization,
-    dtype: Dtype,
-    workload: &Workload,
-) -> Result<MemoryEstimate, VlmError> {
-    let registered = registered(family, quantization, dtype)?;
-    (registered.memory)(&LoadRequest::new(weights, quantization, dtype, &Device::Cpu), workload)
+pub fn memory(spec: &CaptionSpec) -> Result<MemoryEstimate, VlmError> {
+    let &CaptionSettings { quantization, dtype, .. } = &spec.settings;
+    let registered = registered(spec.family, quantization, dtype)?;
+    let request = LoadRequest::new(&spec.weights, quantization, dtype, &Device::Cpu);
+    (registered.memory)(&request, &Workload::from(&spec.settings))
 }
 
 /// What the captioners of this build offer.
@@ -116,14 +115,9 @@ impl Captioner {
         family::caption(&*self.model, scenes, request, observer)
     }
 
-    /// The model's parts, and the bytes that the weights of each take up in memory.
-    pub fn weights(&self) -> Vec<(&'static str, u64)> {
+    /// The model's parts, and what the weights of each take up in memory.
+    pub fn weights(&self) -> Vec<WeightsPart> {
         self.model.weights()
-    }
-
-    /// Bytes the weights take up in memory.
-    pub fn weights_bytes(&self) -> u64 {
-        self.weights().iter().map(|(_, bytes)| bytes).sum()
     }
 
     /// The settings in force when `request` is carried out, under the matrix's names.

@@ -52,7 +52,7 @@ struct Settings {
     max_new_tokens: usize,
     min_new_tokens: Option<usize>,
     length_penalty: Option<f64>,
-    repetition_penalty: Option<f32>,
+    repetition_penalty: Option<f64>,
     early_stopping: Option<Value>,
 }
 

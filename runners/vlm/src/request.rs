@@ -1,8 +1,8 @@
 //! What is asked of a captioner, and what it answers.
 
 use reelbench_media::RgbImage;
-use reelbench_nn::{CacheMode, Generation};
-use reelbench_protocol::{CaptionProbe, CaptionSpec, Finish, Settings};
+use reelbench_nn::{CacheMode, Generation, Sampling};
+use reelbench_protocol::{CaptionProbe, CaptionSpec, EarlyStopping, Finish, Settings};
 
 /// A scene to be captioned.
 #[derive(Debug, Clone, Copy)]
@@ -50,7 +50,11 @@ impl From<&CaptionSpec> for CaptionRequest {
                 num_beams: settings.num_beams as usize,
                 max_new_tokens: settings.max_new_tokens as usize,
                 min_new_tokens: settings.min_new_tokens as usize,
-                ..Generation::default()
+                repetition_penalty: settings.repetition_penalty.unwrap_or(1.0),
+                length_penalty: settings.length_penalty.unwrap_or(1.0),
+                early_stopping: settings.early_stopping.unwrap_or(EarlyStopping::False),
+                sampling: sampling(settings.temperature, settings.top_p, spec.seed),
+                eos: Vec::new(),
             },
             cache: cache_mode(settings.use_cache),
             num_crops: settings.num_crops.map(|crops| crops as usize),
@@ -66,15 +70,22 @@ impl From<&CaptionProbe> for CaptionRequest {
                 num_beams: probe.num_beams as usize,
                 max_new_tokens: probe.max_new_tokens as usize,
                 min_new_tokens: probe.min_new_tokens as usize,
-                repetition_penalty: probe.repetition_penalty as f32,
+                repetition_penalty: probe.repetition_penalty,
                 length_penalty: probe.length_penalty,
                 early_stopping: probe.early_stopping,
-                ..Generation::default()
+                sampling: sampling(probe.temperature, probe.top_p, probe.seed),
+                eos: Vec::new(),
             },
             cache: cache_mode(probe.use_cache),
             num_crops: probe.num_crops.map(|crops| crops as usize),
         }
     }
+}
+
+/// Tokens are drawn at a temperature above 0.
+fn sampling(temperature: Option<f64>, top_p: Option<f64>, seed: Option<u64>) -> Option<Sampling> {
+    let temperature = temperature.filter(|temperature| *temperature > 0.0)?;
+    Some(Sampling { temperature, top_p: top_p.unwrap_or(1.0), seed: seed.unwrap_or_default() })
 }
 
 fn cache_mode(use_cache: bool) -> CacheMode {
@@ -84,11 +95,23 @@ fn cache_mode(use_cache: bool) -> CacheMode {
 impl CaptionRequest {
     /// The request's own part of the settings in force.
     pub(crate) fn effective(&self) -> Settings {
-        Settings::from([
+        let generation = &self.generation;
+        let mut effective = Settings::from([
             ("use_cache".to_owned(), (self.cache == CacheMode::On).into()),
-            ("num_beams".to_owned(), self.generation.num_beams.into()),
-            ("max_new_tokens".to_owned(), self.generation.max_new_tokens.into()),
-            ("min_new_tokens".to_owned(), self.generation.min_new_tokens.into()),
-        ])
+            ("num_beams".to_owned(), generation.num_beams.into()),
+            ("max_new_tokens".to_owned(), generation.max_new_tokens.into()),
+            ("min_new_tokens".to_owned(), generation.min_new_tokens.into()),
+            ("repetition_penalty".to_owned(), generation.repetition_penalty.into()),
+            ("length_penalty".to_owned(), generation.length_penalty.into()),
+            ("early_stopping".to_owned(), generation.early_stopping.as_str().into()),
+            (
+                "temperature".to_owned(),
+                generation.sampling.map_or(0.0, |sampling| sampling.temperature).into(),
+            ),
+        ]);
+        if let Some(sampling) = generation.sampling {
+            effective.insert("top_p".to_owned(), sampling.top_p.into());
+        }
+        effective
     }
 }

@@ -15,7 +15,7 @@ impl<'a> Processors<'a> {
 
     /// Changes the logits, or log-probabilities, that follow the new tokens `tokens`.
     pub(super) fn apply(&self, logits: &mut [f32], tokens: &[u32]) {
-        let penalty = self.generation.repetition_penalty;
+        let penalty = self.generation.repetition_penalty as f32;
         #[expect(clippy::float_cmp, reason = "exactly 1 is how a setting says that there is no penalty")]
         if penalty != 1.0 {
             self.penalize(logits, tokens, penalty);

@@ -4,9 +4,9 @@
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sampling {
     /// What logits are divided by.
-    pub temperature: f32,
+    pub temperature: f64,
     /// The likeliest tokens that together reach this probability are drawn from; 1 for all.
-    pub top_p: f32,
+    pub top_p: f64,
     /// Every sequence begins anew from it, so that a scene's tokens do not depend on its neighbours.
     pub seed: u64,
 }
@@ -25,7 +25,7 @@ impl Draw {
     pub(super) fn token(&mut self, logits: &[f32]) -> u32 {
         let Sampling { temperature, top_p, .. } = self.sampling;
         let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let weight = |logit: f32| f64::from((logit - max) / temperature).exp();
+        let weight = |logit: f32| (f64::from(logit - max) / temperature).exp();
         let mut tokens: Vec<(u32, f64)> = (0..).zip(logits.iter().map(|&logit| weight(logit))).collect();
         tokens.sort_by(|a, b| b.1.total_cmp(&a.1));
         let sum: f64 = tokens.iter().map(|(_, weight)| weight).sum();
@@ -34,7 +34,7 @@ impl Draw {
             let before = mass;
             mass += weight;
             // The likeliest always stays.
-            before == 0.0 || before < f64::from(top_p) * sum
+            before == 0.0 || before < top_p * sum
         });
         let kept = kept.count();
         tokens.truncate(kept.max(1));
@@ -62,7 +62,7 @@ impl Draw {
 mod tests {
     use super::*;
 
-    fn shares(temperature: f32, top_p: f32) -> [f64; 3] {
+    fn shares(temperature: f64, top_p: f64) -> [f64; 3] {
         let mut draw = Draw::new(Sampling { temperature, top_p, seed: 5 });
         let logits = [0.2f32.ln(), 0.5f32.ln(), 0.3f32.ln()];
         let mut counts = [0f64; 3];

@@ -1,11 +1,12 @@
 //! `config.json` and `preprocessor_config.json` of LLaVA-v1.6.
 
 use reelbench_nn::{Checkpoint, WeightsError};
+use reelbench_protocol::{MemoryEstimate, WeightsPart};
 use serde::Deserialize;
 
 use super::tiles::{Grid, Tiling};
 use crate::clip::ClipVisionConfig;
-use crate::memory::{MemoryEstimate, QUESTION_TOKENS, Workload, linears, singles};
+use crate::memory::{QUESTION_TOKENS, Workload, estimate, linears, singles};
 use crate::precision::Precisions;
 use crate::text::{RawTextConfig, TextConfig};
 
@@ -113,14 +114,12 @@ impl LlavaNextConfig {
         let positions = positions.min(self.text.max_position_embeddings);
         let [kept, pass] = self.text.working_bytes(positions, workload);
         let seen = self.vision.working_bytes(workload.frames * most_tiles);
-        MemoryEstimate {
-            parts: vec![
-                ("vision", self.vision.weights_bytes(self.vision_layers, precisions.vision)),
-                ("projector", projector + singles(text)),
-                ("language", self.text.weights_bytes(precisions)),
-            ],
-            working_bytes: kept + pass.max(seen).max(self.text.largest_tensor_bytes()),
-        }
+        let parts = vec![
+            WeightsPart::new("vision", self.vision.weights_bytes(self.vision_layers, precisions.vision)),
+            WeightsPart::new("projector", projector + singles(text)),
+            WeightsPart::new("language", self.text.weights_bytes(precisions)),
+        ];
+        estimate(parts, kept + pass.max(seen).max(self.text.largest_tensor_bytes()))
     }
 }
 

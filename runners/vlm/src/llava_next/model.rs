@@ -4,6 +4,8 @@ use candle_core::{Device, Result, Tensor};
 use candle_nn::VarBuilder;
 use reelbench_nn::{Bias, Linear, bytes_of};
 
+use reelbench_protocol::WeightsPart;
+
 use super::config::LlavaNextConfig;
 use crate::clip::ClipVision;
 use crate::precision::Precisions;
@@ -40,13 +42,13 @@ impl LlavaNextModel {
         })
     }
 
-    pub(super) fn weights(&self) -> Vec<(&'static str, u64)> {
+    pub(super) fn weights(&self) -> Vec<WeightsPart> {
         let linears = self.inner.weights_bytes() + self.outer.weights_bytes();
         let projector = linears + bytes_of(&self.newline);
         vec![
-            ("vision", self.vision.weights_bytes()),
-            ("projector", projector),
-            ("language", self.text.weights_bytes()),
+            WeightsPart::new("vision", self.vision.weights_bytes()),
+            WeightsPart::new("projector", projector),
+            WeightsPart::new("language", self.text.weights_bytes()),
         ]
     }
 
