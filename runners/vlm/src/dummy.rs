@@ -5,22 +5,23 @@ use tokenizers::Tokenizer;
 
 use crate::VlmError;
 
-/// A tokenizer made of bytes, in the form of Llama's: it begins with `<s>`, and `image_token`
-/// stands for the text `image`.
+/// A tokenizer made of bytes, in the form of Llama's: it begins with `<s>`, and knows the marks of
+/// `own` besides.
 ///
 /// # Errors
-/// When `image_token` is one of the 259 tokens for bytes and marks.
-pub(crate) fn tokenizer(image: &str, image_token: u32) -> Result<Tokenizer, VlmError> {
-    let special = [("<unk>", 0), ("<s>", 1), ("</s>", 2), (image, image_token)];
+/// When one of them is among the 259 tokens for bytes and marks.
+pub(crate) fn tokenizer(own: &[(&str, u32)]) -> Result<Tokenizer, VlmError> {
+    let special = [&[("<unk>", 0), ("<s>", 1), ("</s>", 2)], own].concat();
     let mut vocabulary: Map<String, Value> =
         special.iter().map(|(text, token)| ((*text).to_owned(), json!(token))).collect();
     vocabulary.extend((0..=255u8).map(|byte| (format!("<0x{byte:02X}>"), json!(u32::from(byte) + 3))));
-    let added = special.map(|(text, token)| {
+    let added = special.iter().map(|(text, token)| {
         json!({
             "id": token, "content": text, "single_word": false, "lstrip": false, "rstrip": false,
             "normalized": false, "special": true,
         })
     });
+    let added: Vec<Value> = added.collect();
     let begin = json!({"SpecialToken": {"id": "<s>", "type_id": 0}});
     let definition = json!({
         "version": "1.0",
@@ -46,7 +47,7 @@ mod tests {
 
     #[test]
     fn text_comes_back_and_pictures_are_one_token() {
-        let tokenizer = tokenizer("<image>", 32_000).unwrap();
+        let tokenizer = tokenizer(&[("<image>", 32_000)]).unwrap();
         let tokens = tokenizer.encode("<image>\nWhat, är?", true).unwrap();
         assert_eq!(tokens.get_ids()[..3], [1, 32_000, u32::from(b'\n') + 3]);
         assert_eq!(tokenizer.decode(tokens.get_ids(), true).unwrap(), "\nWhat, är?");

@@ -1,18 +1,22 @@
 //! Vision-language captioners, one module per family.
 
+mod checks;
 mod clip;
 mod dummy;
+mod embeddings;
 mod error;
 mod family;
 mod llava_next;
 mod memory;
 #[cfg(test)]
 mod parity;
+mod pixels;
 mod precision;
 mod request;
 #[cfg(test)]
 mod testing;
 mod text;
+mod vit;
 
 use candle_core::Device;
 use reelbench_nn::StageObserver;

@@ -74,7 +74,7 @@ impl LlavaNext {
             }
             Weights::Dummy { preset, seed } => {
                 let config = presets::config(preset)?;
-                let tokenizer = crate::dummy::tokenizer(prompt::IMAGE, config.image_token)?;
+                let tokenizer = crate::dummy::tokenizer(&[(prompt::IMAGE, config.image_token)])?;
                 Self::from_parts(&Checkpoint::dummy(*seed), config, tokenizer, Vec::new(), request)
             }
         }

@@ -5,14 +5,12 @@ use reelbench_protocol::{MemoryEstimate, WeightsPart};
 use serde::Deserialize;
 
 use super::tiles::{Grid, Tiling};
+use crate::checks::only;
 use crate::clip::ClipVisionConfig;
 use crate::memory::{QUESTION_TOKENS, Workload, estimate, linears, singles};
+use crate::pixels::{RawPixels, Size};
 use crate::precision::Precisions;
 use crate::text::{RawTextConfig, TextConfig};
-
-/// CLIP's mean and standard deviation of red, green and blue.
-const CLIP_MEAN: [f32; 3] = [0.481_454_66, 0.457_827_5, 0.408_210_73];
-const CLIP_STD: [f32; 3] = [0.268_629_54, 0.261_302_6, 0.275_777_1];
 
 /// Largest canvas that is believed.
 const MOST_TILES: usize = 64;
@@ -51,32 +49,10 @@ pub(super) struct RawConfig {
 struct RawPreprocessor {
     size: Option<Size>,
     crop_size: Option<Size>,
-    image_mean: Option<[f32; 3]>,
-    image_std: Option<[f32; 3]>,
-    rescale_factor: Option<f64>,
-    resample: Option<u32>,
+    #[serde(flatten)]
+    pixels: RawPixels,
     image_grid_pinpoints: Option<Vec<[usize; 2]>>,
-    do_resize: Option<bool>,
     do_center_crop: Option<bool>,
-    do_rescale: Option<bool>,
-    do_normalize: Option<bool>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(untagged)]
-enum Size {
-    Side(usize),
-    ShortestEdge { shortest_edge: usize },
-    Exact { height: usize, width: usize },
-}
-
-impl Size {
-    fn side(&self) -> Option<usize> {
-        match *self {
-            Self::Side(side) | Self::ShortestEdge { shortest_edge: side } => Some(side),
-            Self::Exact { height, width } => (height == width).then_some(height),
-        }
-    }
 }
 
 impl LlavaNextConfig {
@@ -159,21 +135,10 @@ impl RawPreprocessor {
     /// names `pinpoints`.
     fn tiling(&self, side: usize, pinpoints: Option<Vec<[usize; 2]>>) -> Result<Tiling, String> {
         for (key, size) in [("size", &self.size), ("crop_size", &self.crop_size)] {
-            if size.as_ref().is_some_and(|size| size.side() != Some(side)) {
-                return Err(format!("{key}: the vision tower takes squares of {side} pixels"));
-            }
+            size.as_ref().map_or(Ok(()), |size| size.check(key, side))?;
         }
-        if self.resample.is_some_and(|filter| filter != 3) {
-            return Err("resample: only 3, bicubic, is supported".to_owned());
-        }
-        let steps = [
-            ("do_resize", self.do_resize),
-            ("do_center_crop", self.do_center_crop),
-            ("do_rescale", self.do_rescale),
-            ("do_normalize", self.do_normalize),
-        ];
-        if let Some((key, _)) = steps.iter().find(|(_, step)| *step == Some(false)) {
-            return Err(format!("{key}: leaving it out is not supported"));
+        if self.do_center_crop == Some(false) {
+            return Err("do_center_crop: leaving it out is not supported".to_owned());
         }
         if let (Some(own), Some(models)) = (&self.image_grid_pinpoints, &pinpoints)
             && own != models
@@ -187,8 +152,7 @@ impl RawPreprocessor {
         if grids.is_empty() {
             return Err("image_grid_pinpoints: none given".to_owned());
         }
-        let (mean, std) = (self.image_mean.unwrap_or(CLIP_MEAN), self.image_std.unwrap_or(CLIP_STD));
-        Ok(Tiling::new(side, grids, self.rescale_factor.unwrap_or(1.0 / 255.0), mean, std))
+        Ok(Tiling::new(side, grids, self.pixels.levels()?))
     }
 }
 
@@ -203,16 +167,6 @@ fn grid([height, width]: [usize; 2], side: usize) -> Result<Grid, String> {
         return Err(format!("image_grid_pinpoints: {height}x{width} is more than {MOST_TILES} tiles"));
     }
     Ok(grid)
-}
-
-/// Refuses a value other than the one that is supported, which is also the default.
-fn only(key: &str, value: Option<&str>, supported: &str) -> Result<(), String> {
-    match value {
-        Some(other) if other != supported => {
-            Err(format!("{key}: `{other}` is not supported; {supported} is"))
-        }
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@ use rayon::prelude::*;
 use reelbench_media::RgbImage;
 use reelbench_media::resize::pil_bicubic;
 
+use crate::pixels::Levels;
+
 /// A canvas of whole tiles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Grid {
@@ -31,8 +33,7 @@ pub(crate) struct Tiling {
     /// Side of a tile in pixels.
     pub(crate) side: usize,
     grids: Vec<Grid>,
-    /// The model's input for each value of red, green and blue.
-    levels: Box<[[f32; 256]; 3]>,
+    levels: Levels,
 }
 
 /// A picture's tiles.
@@ -45,11 +46,8 @@ pub(crate) struct Tiles {
 }
 
 impl Tiling {
-    pub(crate) fn new(side: usize, grids: Vec<Grid>, factor: f64, mean: [f32; 3], std: [f32; 3]) -> Self {
-        let level =
-            |channel: usize, value: usize| ((value as f64 * factor) as f32 - mean[channel]) / std[channel];
-        let levels = std::array::from_fn(|channel| std::array::from_fn(|value| level(channel, value)));
-        Self { side, grids, levels: Box::new(levels) }
+    pub(crate) fn new(side: usize, grids: Vec<Grid>, levels: Levels) -> Self {
+        Self { side, grids, levels }
     }
 
     /// Every canvas there is.
@@ -86,7 +84,10 @@ impl Tiling {
         tiles.extend(self.cut(&fitted, canvas));
         let area = self.side * self.side;
         let mut pixels = vec![0f32; tiles.len() * 3 * area];
-        pixels.par_chunks_mut(3 * area).zip(&tiles).for_each(|(pixels, tile)| self.normalize(tile, pixels));
+        pixels
+            .par_chunks_mut(3 * area)
+            .zip(&tiles)
+            .for_each(|(pixels, tile)| self.levels.write(tile, pixels));
         Tiles { pixels, count: tiles.len() }
     }
 
@@ -136,17 +137,6 @@ impl Tiling {
         let (x, y) = ((size.width - self.side) / 2, (size.height - self.side) / 2);
         crop(&resized, x, y, Extent { height: self.side, width: self.side })
     }
-
-    /// Writes a tile as three planes of model inputs.
-    fn normalize(&self, tile: &RgbImage, planes: &mut [f32]) {
-        for ((plane, levels), channel) in
-            planes.chunks_exact_mut(self.side * self.side).zip(self.levels.iter()).zip(0..)
-        {
-            for (value, pixel) in plane.iter_mut().zip(tile.pixels()) {
-                *value = levels[pixel.0[channel] as usize];
-            }
-        }
-    }
 }
 
 /// The largest size of a picture's shape that fits on a canvas.
@@ -180,7 +170,7 @@ mod tests {
     fn tiling() -> Tiling {
         let grid = |rows, columns| Grid { rows, columns };
         let grids = vec![grid(1, 2), grid(2, 1), grid(2, 2), grid(3, 1), grid(1, 3)];
-        Tiling::new(336, grids, 1.0 / 255.0, [0.5; 3], [0.5; 3])
+        Tiling::new(336, grids, Levels::new(1.0 / 255.0, [0.5; 3], [0.5; 3]))
     }
 
     #[test]

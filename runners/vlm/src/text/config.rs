@@ -4,6 +4,7 @@
 use reelbench_nn::LongRope;
 use serde::Deserialize;
 
+use crate::checks;
 use crate::memory::{Workload, linears, singles};
 use crate::precision::Precisions;
 
@@ -206,9 +207,7 @@ impl TextConfig {
     }
 
     fn check(&self) -> Result<(), String> {
-        // Far above any model's, and so low that products cannot overflow nor the rotary tables
-        // fill the memory.
-        let counts = [
+        checks::counts(&[
             ("hidden_size", self.hidden_size, 1 << 16),
             ("intermediate_size", self.intermediate_size, 1 << 18),
             ("num_hidden_layers", self.num_hidden_layers, 1 << 10),
@@ -217,11 +216,7 @@ impl TextConfig {
             ("head_dim", self.head_dim, 1 << 10),
             ("vocab_size", self.vocab_size, 1 << 24),
             ("max_position_embeddings", self.max_position_embeddings, 1 << 20),
-        ];
-        if let Some((key, count, most)) = counts.iter().find(|(_, count, most)| !(1..=*most).contains(count))
-        {
-            return Err(format!("{key}: {count} is not supported; 1 to {most} is"));
-        }
+        ])?;
         let (heads, kv_heads) = (self.num_attention_heads, self.num_key_value_heads);
         if heads % kv_heads != 0 {
             return Err(format!(

@@ -9,6 +9,7 @@ use reelbench_nn::{
 };
 
 use super::{Projections, TextConfig};
+use crate::embeddings::embed;
 use crate::precision::Precisions;
 
 /// A language model's weights.
@@ -79,13 +80,7 @@ impl TextModel {
     /// # Errors
     /// When a token is not in the vocabulary.
     pub(crate) fn embed(&self, tokens: &[u32]) -> Result<Tensor> {
-        let vocabulary = self.embeddings.dim(0)?;
-        if let Some(token) = tokens.iter().find(|token| **token as usize >= vocabulary) {
-            bail!(
-                "token {token} is not among the model's {vocabulary}; the tokenizer belongs to another model"
-            );
-        }
-        self.embeddings.index_select(&Tensor::new(tokens, self.embeddings.device())?, 0)
+        embed(&self.embeddings, tokens)
     }
 
     /// Where it is computed.
