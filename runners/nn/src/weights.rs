@@ -127,14 +127,23 @@ impl Checkpoint {
     /// # Errors
     /// When there is none, or it is not a tokenizer.
     pub fn tokenizer(&self) -> Result<Tokenizer, WeightsError> {
-        self.tokenizer_in("tokenizer.json")
+        self.tokenizer_at("tokenizer.json")
     }
 
-    fn tokenizer_in(&self, name: &str) -> Result<Tokenizer, WeightsError> {
+    /// Reads a tokenizer that lies beside the tensors. What its file says about truncation and padding
+    /// is left out, as transformers leaves it out: a text's tokens are all of its own.
+    ///
+    /// # Errors
+    /// When there is none (random weights have none), or it is not a tokenizer.
+    pub fn tokenizer_at(&self, name: &str) -> Result<Tokenizer, WeightsError> {
         let path = self.beside(name)?;
         let text = std::fs::read(&path).map_err(|source| WeightsError::read(&path, source))?;
-        Tokenizer::from_bytes(text)
-            .map_err(|error| WeightsError::Tokenizer { path, reason: error.to_string() })
+        let read = Tokenizer::from_bytes(text).and_then(|mut tokenizer| {
+            tokenizer.with_truncation(None)?;
+            tokenizer.with_padding(None);
+            Ok(tokenizer)
+        });
+        read.map_err(|error| WeightsError::Tokenizer { path, reason: error.to_string() })
     }
 
     fn beside(&self, name: &str) -> Result<PathBuf, WeightsError> {
