@@ -7,8 +7,13 @@ use reelbench_protocol::{Dtype, Failure, FailureKind, Family, Quantization};
 #[derive(Debug, thiserror::Error)]
 pub enum VlmError {
     /// A family that is not built in.
-    #[error("{0} is not available in this build yet; llava-next is")]
-    Family(Family),
+    #[error("{family} is not available in this build; there are {families}")]
+    Family {
+        /// What was asked.
+        family: Family,
+        /// What there is.
+        families: String,
+    },
     /// A storage of weights that the family does not have.
     #[error("{family} has no quantization `{quantization}` in this build; use none")]
     Quantization {
@@ -58,6 +63,25 @@ pub enum VlmError {
         /// Counted from 0.
         frame: usize,
     },
+    /// Frames that do not make a panorama.
+    #[error(
+        "frame {frame} is {height} pixels high and the first one {first}; side by side they must be \
+             equally high"
+    )]
+    FrameHeight {
+        /// Counted from 0.
+        frame: usize,
+        /// Its height.
+        height: u32,
+        /// That of the first frame.
+        first: u32,
+    },
+    /// Frames that make too wide a panorama.
+    #[error("the frames are {width} pixels wide together, which no picture can be; use fewer frames")]
+    WidePanorama {
+        /// Their width.
+        width: usize,
+    },
     /// A prompt that does not show every frame.
     #[error("the prompt holds `<image>` {found} times for {frames} frames; it needs one for each")]
     PromptImages {
@@ -78,6 +102,14 @@ pub enum VlmError {
         found: usize,
         /// How many were needed.
         frames: usize,
+    },
+    /// A question that the Q-Former has no positions for.
+    #[error("the question has {tokens} tokens, but the Q-Former reads at most {limit}; ask a shorter one")]
+    LongQuestion {
+        /// Its tokens.
+        tokens: usize,
+        /// Positions there are.
+        limit: usize,
     },
     /// More positions than the model was made for.
     #[error(
@@ -124,7 +156,7 @@ impl VlmError {
 impl From<VlmError> for Failure {
     fn from(error: VlmError) -> Self {
         let kind = match &error {
-            VlmError::Family(_)
+            VlmError::Family { .. }
             | VlmError::Quantization { .. }
             | VlmError::Dtype { .. }
             | VlmError::UnknownPreset { .. }
@@ -136,6 +168,9 @@ impl From<VlmError> for Failure {
             VlmError::NoFrames
             | VlmError::EmptyFrame { .. }
             | VlmError::PromptImages { .. }
+            | VlmError::FrameHeight { .. }
+            | VlmError::WidePanorama { .. }
+            | VlmError::LongQuestion { .. }
             | VlmError::TooLong { .. } => FailureKind::Input,
             VlmError::Preset { .. } | VlmError::Generate(_) | VlmError::Compute(_) => FailureKind::Internal,
         };

@@ -6,6 +6,7 @@ mod dummy;
 mod embeddings;
 mod error;
 mod family;
+mod instructblip;
 mod llava_next;
 mod memory;
 #[cfg(test)]
@@ -27,6 +28,7 @@ use reelbench_protocol::{
 
 pub use error::VlmError;
 use family::{FamilyModel, LoadRequest};
+use instructblip::InstructBlip;
 use llava_next::LlavaNext;
 use memory::Workload;
 pub use request::{Caption, CaptionRequest, SceneInput};
@@ -38,11 +40,18 @@ struct Registered {
     memory: fn(&LoadRequest<'_>, &Workload) -> Result<MemoryEstimate, VlmError>,
 }
 
-const FAMILIES: [Registered; 1] = [Registered {
-    support: llava_next::support,
-    load: |request| Ok(Box::new(LlavaNext::load(request)?)),
-    memory: LlavaNext::memory,
-}];
+const FAMILIES: [Registered; 2] = [
+    Registered {
+        support: llava_next::support,
+        load: |request| Ok(Box::new(LlavaNext::load(request)?)),
+        memory: LlavaNext::memory,
+    },
+    Registered {
+        support: instructblip::support,
+        load: |request| Ok(Box::new(InstructBlip::load(request)?)),
+        memory: InstructBlip::memory,
+    },
+];
 
 /// The family, if this build offers it with these weights.
 fn registered(
@@ -51,7 +60,7 @@ fn registered(
     dtype: Dtype,
 ) -> Result<&'static Registered, VlmError> {
     let registered = FAMILIES.iter().find(|registered| (registered.support)().family == family);
-    let registered = registered.ok_or(VlmError::Family(family))?;
+    let registered = registered.ok_or_else(|| VlmError::Family { family, families: families() })?;
     let support = (registered.support)();
     if !support.quantization.contains(&quantization) {
         return Err(VlmError::Quantization { family, quantization });
@@ -76,6 +85,12 @@ pub fn memory(spec: &CaptionSpec) -> Result<MemoryEstimate, VlmError> {
 /// What the captioners of this build offer.
 pub fn captioner_support() -> Vec<CaptionerSupport> {
     FAMILIES.iter().map(|registered| (registered.support)()).collect()
+}
+
+/// Their names.
+fn families() -> String {
+    let names: Vec<String> = captioner_support().iter().map(|support| support.family.to_string()).collect();
+    names.join(", ")
 }
 
 /// A loaded captioner.

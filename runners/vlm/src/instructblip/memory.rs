@@ -1,0 +1,53 @@
+//! What InstructBLIP needs in memory, by its configuration.
+
+use reelbench_nn::Precision;
+
+use super::config::{InstructBlipConfig, QFormerConfig, VisionConfig};
+use crate::memory::{MemoryEstimate, QUESTION_TOKENS, Workload, linears, singles};
+use crate::precision::Precisions;
+
+impl InstructBlipConfig {
+    /// What captions by this model need.
+    pub(super) fn memory(&self, precisions: &Precisions, workload: &Workload) -> MemoryEstimate {
+        let (precision, language) = (precisions.vision, &self.language);
+        let (seen, asked, spoken) =
+            (self.vision.hidden_size, self.qformer.hidden_size, language.hidden_size());
+        let positions = (self.queries + QUESTION_TOKENS).min(language.max_positions());
+        let [kept, pass] = language.working_bytes(positions, workload);
+        let seeing = self.vision.sizes().working_bytes(1);
+        MemoryEstimate {
+            parts: vec![
+                ("vision", self.vision.weights_bytes(precision)),
+                ("qformer", self.qformer.weights_bytes(self.queries, seen, precision)),
+                ("projector", linears(precision, &[(asked, spoken, spoken)])),
+                ("language", language.weights_bytes(precisions)),
+            ],
+            working_bytes: kept + pass.max(seeing).max(language.largest_tensor_bytes()),
+        }
+    }
+}
+
+impl VisionConfig {
+    fn weights_bytes(&self, precision: Precision) -> u64 {
+        let sizes = self.sizes();
+        let embeddings = singles(sizes.hidden * (3 * sizes.patch.pow(2) + 2 + sizes.positions() + 2));
+        embeddings + sizes.layer_bytes(self.layout(), precision) * sizes.layers as u64
+    }
+}
+
+impl QFormerConfig {
+    fn weights_bytes(&self, queries: usize, picture: usize, precision: Precision) -> u64 {
+        let &Self { hidden_size: hidden, intermediate_size: inner, num_hidden_layers: layers, .. } = self;
+        let attention = |source| {
+            let linear =
+                [(hidden, hidden, hidden), (source, 2 * hidden, 2 * hidden), (hidden, hidden, hidden)];
+            linears(precision, &linear) + singles(2 * hidden)
+        };
+        let mlp =
+            linears(precision, &[(hidden, inner, inner), (inner, hidden, hidden)]) + singles(2 * hidden);
+        let crossing = layers.div_ceil(self.cross_attention_frequency) as u64;
+        singles(hidden * (queries + self.vocab_size + self.max_position_embeddings + 2))
+            + (attention(hidden) + 2 * mlp) * layers as u64
+            + attention(picture) * crossing
+    }
+}
