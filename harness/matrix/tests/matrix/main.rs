@@ -7,6 +7,7 @@
 )]
 
 mod common;
+mod entries;
 mod errors;
 mod example;
 mod expand;

@@ -1,6 +1,4 @@
-//! PROTOCOL.md cannot drift: its conversation is the one made here from the types, message by message.
-
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+//! The conversation that the document shows, made from the types.
 
 use std::path::PathBuf;
 
@@ -17,13 +15,13 @@ use serde_json::{Value, json};
 
 /// One line of the conversation.
 #[derive(Debug, Clone, PartialEq)]
-enum Message {
+pub(crate) enum Message {
     ToRunner(Command),
     FromRunner(Event),
 }
 
 impl Message {
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         match self {
             Self::ToRunner(command) => serde_json::to_value(command).unwrap(),
             Self::FromRunner(event) => serde_json::to_value(event).unwrap(),
@@ -31,7 +29,7 @@ impl Message {
     }
 
     /// The message that a document's JSON stands for.
-    fn parse(json: &Value) -> Self {
+    pub(crate) fn parse(json: &Value) -> Self {
         if json.get("command").is_some() {
             Self::ToRunner(serde_json::from_value(json.clone()).unwrap())
         } else {
@@ -40,7 +38,7 @@ impl Message {
     }
 
     /// Its heading's arrow and name.
-    fn name(&self) -> (&'static str, String) {
+    pub(crate) fn name(&self) -> (&'static str, String) {
         let (arrow, key) = match self {
             Self::ToRunner(_) => ("→", "command"),
             Self::FromRunner(_) => ("←", "event"),
@@ -273,7 +271,8 @@ fn caption_result(run: &RunSpec) -> RepeatResult {
     result(run, 495_000_000, spans, Output::Caption { scenes: vec![good, failed] })
 }
 
-fn conversation() -> Vec<Message> {
+/// Every message, in order.
+pub(crate) fn conversation() -> Vec<Message> {
     use Message::{FromRunner, ToRunner};
     let stage1 = request(stage1_cell(), Pass::Measured);
     let caption =
@@ -326,92 +325,4 @@ fn conversation() -> Vec<Message> {
         FromRunner(Event::Probed { result: probed }),
         ToRunner(Command::Shutdown),
     ]
-}
-
-/// A JSON block of the document and the heading it stands under.
-struct Block {
-    heading: String,
-    json: Value,
-}
-
-fn blocks(document: &str) -> Vec<Block> {
-    let mut blocks = Vec::new();
-    let mut heading = "";
-    let mut lines = document.lines();
-    while let Some(line) = lines.next() {
-        if line.starts_with("### ") {
-            heading = line;
-        } else if line == "```json" {
-            let text: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
-            let json = serde_json::from_str(&text.join("\n"))
-                .unwrap_or_else(|error| panic!("PROTOCOL.md, under `{heading}`: {error}"));
-            blocks.push(Block { heading: heading.to_owned(), json });
-        }
-    }
-    blocks
-}
-
-#[test]
-fn the_document_shows_this_conversation() {
-    let document = include_str!("../PROTOCOL.md");
-    let (blocks, conversation) = (blocks(document), conversation());
-    for (block, message) in blocks.iter().zip(&conversation) {
-        let Block { heading, json } = block;
-        let (arrow, name) = message.name();
-        assert!(
-            heading.contains(arrow) && heading.contains(&format!("`{name}`")),
-            "{heading}: now {arrow} `{name}`"
-        );
-        let expected = message.json();
-        assert_eq!(*json, expected, "PROTOCOL.md, under `{heading}`, should show {expected:#}");
-        assert_eq!(Message::parse(json), *message, "what the document shows can be read back");
-    }
-    assert_eq!(blocks.len(), conversation.len(), "every message is in the document, and no other");
-    assert!(document.contains(&format!("Version {PROTOCOL_VERSION}.")));
-}
-
-#[test]
-fn the_conversation_has_every_message_there_is() {
-    let names: Vec<String> = conversation().iter().map(|message| message.name().1).collect();
-    // A new message does not compile here until the conversation and the document have it.
-    let name_of_command = |command: &Command| match command {
-        Command::Estimate { .. } => "estimate",
-        Command::Load(_) => "load",
-        Command::Run(_) => "run",
-        Command::Probe(_) => "probe",
-        Command::Shutdown => "shutdown",
-    };
-    let name_of_event = |event: &Event| match event {
-        Event::Hello(_) => "hello",
-        Event::Progress(_) => "progress",
-        Event::Estimated(_) => "estimated",
-        Event::Loaded(_) => "loaded",
-        Event::Repeat(_) => "repeat",
-        Event::Probed { .. } => "probed",
-        Event::Failed(_) => "failed",
-    };
-    for (message, name) in conversation().iter().zip(&names) {
-        let expected = match message {
-            Message::ToRunner(command) => name_of_command(command),
-            Message::FromRunner(event) => name_of_event(event),
-        };
-        assert_eq!(name, expected);
-    }
-    let commands = ["estimate", "load", "run", "probe", "shutdown"];
-    let events = ["hello", "estimated", "progress", "loaded", "repeat", "probed", "failed"];
-    let all = commands.iter().chain(&events);
-    for name in all {
-        assert!(names.iter().any(|known| known == name), "{name}");
-    }
-}
-
-#[test]
-fn every_word_of_the_types_is_explained() {
-    let document = include_str!("../PROTOCOL.md");
-    let stages = Stage::ALL.iter().map(ToString::to_string);
-    let kinds = FailureKind::ALL.iter().map(ToString::to_string);
-    let activities = Activity::ALL.iter().map(ToString::to_string);
-    for word in stages.chain(kinds).chain(activities) {
-        assert!(document.contains(&format!("`{word}`")), "PROTOCOL.md does not explain `{word}`");
-    }
 }
