@@ -14,11 +14,13 @@ use candle_core::{DType, Tensor};
 use reelbench_media::RgbImage;
 use reelbench_media::resize::pil_bicubic;
 use reelbench_nn::{CacheMode, Checkpoint, Decoder, Prompt, WeightsError};
-use reelbench_protocol::{CaptionerSupport, Dtype, Family, Quantization, Stage, Weights};
+use reelbench_protocol::{
+    CaptionerSupport, Dtype, Family, MemoryEstimate, Quantization, Stage, Weights, WeightsPart,
+};
 use tokenizers::Tokenizer;
 
 use crate::family::{self, FamilyModel, LoadRequest, Prepared, SceneTimer};
-use crate::memory::{MemoryEstimate, Workload};
+use crate::memory::Workload;
 use crate::{CaptionRequest, SceneInput, VlmError};
 use config::{InstructBlipConfig, QFormerConfig};
 use model::InstructBlipModel;
@@ -34,7 +36,7 @@ pub(crate) fn support() -> CaptionerSupport {
         max_num_beams: family::MAX_NUM_BEAMS,
         max_batch_scenes: family::MAX_BATCH_SCENES,
         num_crops: false,
-        sampling: false,
+        sampling: true,
         presets: presets::NAMES.map(str::to_owned).to_vec(),
     }
 }
@@ -188,7 +190,7 @@ impl FamilyModel for InstructBlip {
         &self.eos
     }
 
-    fn weights(&self) -> Vec<(&'static str, u64)> {
+    fn weights(&self) -> Vec<WeightsPart> {
         self.model.weights()
     }
 }

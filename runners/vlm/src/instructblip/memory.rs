@@ -1,9 +1,10 @@
 //! What InstructBLIP needs in memory, by its configuration.
 
 use reelbench_nn::Precision;
+use reelbench_protocol::{MemoryEstimate, WeightsPart};
 
 use super::config::{InstructBlipConfig, QFormerConfig, VisionConfig};
-use crate::memory::{MemoryEstimate, QUESTION_TOKENS, Workload, linears, singles};
+use crate::memory::{QUESTION_TOKENS, Workload, estimate, linears, singles};
 use crate::precision::Precisions;
 
 impl InstructBlipConfig {
@@ -15,15 +16,13 @@ impl InstructBlipConfig {
         let positions = (self.queries + QUESTION_TOKENS).min(language.max_positions());
         let [kept, pass] = language.working_bytes(positions, workload);
         let seeing = self.vision.sizes().working_bytes(1);
-        MemoryEstimate {
-            parts: vec![
-                ("vision", self.vision.weights_bytes(precision)),
-                ("qformer", self.qformer.weights_bytes(self.queries, seen, precision)),
-                ("projector", linears(precision, &[(asked, spoken, spoken)])),
-                ("language", language.weights_bytes(precisions)),
-            ],
-            working_bytes: kept + pass.max(seeing).max(language.largest_tensor_bytes()),
-        }
+        let parts = vec![
+            WeightsPart::new("vision", self.vision.weights_bytes(precision)),
+            WeightsPart::new("qformer", self.qformer.weights_bytes(self.queries, seen, precision)),
+            WeightsPart::new("projector", linears(precision, &[(asked, spoken, spoken)])),
+            WeightsPart::new("language", language.weights_bytes(precisions)),
+        ];
+        estimate(parts, kept + pass.max(seeing).max(language.largest_tensor_bytes()))
     }
 }
 

@@ -3,6 +3,7 @@
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 use reelbench_nn::{Bias, Linear};
+use reelbench_protocol::WeightsPart;
 
 use super::config::InstructBlipConfig;
 use super::language::Language;
@@ -40,12 +41,12 @@ impl InstructBlipModel {
         })
     }
 
-    pub(super) fn weights(&self) -> Vec<(&'static str, u64)> {
+    pub(super) fn weights(&self) -> Vec<WeightsPart> {
         vec![
-            ("vision", self.vision.weights_bytes()),
-            ("qformer", self.qformer.weights_bytes()),
-            ("projector", self.projection.weights_bytes()),
-            ("language", self.language.weights_bytes()),
+            WeightsPart::new("vision", self.vision.weights_bytes()),
+            WeightsPart::new("qformer", self.qformer.weights_bytes()),
+            WeightsPart::new("projector", self.projection.weights_bytes()),
+            WeightsPart::new("language", self.language.weights_bytes()),
         ]
     }
 
