@@ -46,7 +46,7 @@ impl Default for ClipVisionConfig {
 }
 
 impl ClipVisionConfig {
-    /// ViT-L/14 at 336 pixels, which LLaVA-v1.6 uses.
+    /// ViT-L/14 at 336 pixels, which LLaVA-v1.6 and Phi-3.5-vision use.
     pub(crate) fn vit_l_14_336() -> Self {
         Self {
             hidden_size: 1024,
@@ -74,6 +74,21 @@ impl ClipVisionConfig {
     /// Patches along a side.
     pub(crate) fn patches_per_side(&self) -> usize {
         self.sizes().patches_per_side()
+    }
+
+    /// How many layers lie below a hidden state: 0 is the embeddings', and a negative one is counted
+    /// from the last layer's, which is -1.
+    ///
+    /// # Errors
+    /// When there is no such state.
+    pub(crate) fn layers_below(&self, state: i64) -> std::result::Result<usize, String> {
+        let layers = self.num_hidden_layers as i64;
+        let below = if state < 0 { layers.saturating_add(1).saturating_add(state) } else { state };
+        if (0..=layers).contains(&below) {
+            Ok(below as usize)
+        } else {
+            Err(format!("{state} is not a hidden state of {layers} layers"))
+        }
     }
 
     /// Bytes that the weights of the first `layers` layers will take up in memory.

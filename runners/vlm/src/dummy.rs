@@ -5,11 +5,14 @@ use tokenizers::Tokenizer;
 
 use crate::VlmError;
 
+/// The first token that stands for no byte and no mark of Llama's.
+pub(crate) const FIRST_FREE: u32 = 259;
+
 /// A tokenizer made of bytes, in the form of Llama's: it begins with `<s>`, and knows the marks of
 /// `own` besides.
 ///
 /// # Errors
-/// When one of them is among the 259 tokens for bytes and marks.
+/// When one of them is below [`FIRST_FREE`].
 pub(crate) fn tokenizer(own: &[(&str, u32)]) -> Result<Tokenizer, VlmError> {
     let special = [&[("<unk>", 0), ("<s>", 1), ("</s>", 2)], own].concat();
     let mut vocabulary: Map<String, Value> =

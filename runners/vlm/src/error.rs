@@ -90,6 +90,30 @@ pub enum VlmError {
         /// How many it needs.
         frames: usize,
     },
+    /// A prompt that does not show every frame once and in order.
+    #[error("the prompt shows {found}; {frames} frames need <|image_1|> and so on, once each and in order")]
+    PromptMarks {
+        /// The marks it holds.
+        found: String,
+        /// How many it needs.
+        frames: usize,
+    },
+    /// A frame that nothing would be left of.
+    #[error("frame {frame} is {width}x{height} pixels, of which resizing leaves no line; crop it")]
+    NarrowFrame {
+        /// Counted from 0.
+        frame: usize,
+        /// Its width.
+        width: u32,
+        /// Its height.
+        height: u32,
+    },
+    /// A number of crops that pictures are not cut into.
+    #[error("num_crops is {0}; use 1 to {most}", most = crate::phi3_v::MOST_CROPS)]
+    NumCrops(usize),
+    /// A tokenizer that does not know a mark of the prompt's form.
+    #[error("tokenizer.json has no token `{0}`, which {1} is asked with; it belongs to another model")]
+    Mark(&'static str, Family),
     /// A tokenizer that does not know the image token.
     #[error(
         "tokenizer.json makes {found} of token {token} for {frames} frames, \
@@ -161,8 +185,12 @@ impl From<VlmError> for Failure {
             | VlmError::Dtype { .. }
             | VlmError::UnknownPreset { .. }
             | VlmError::SlidingWindow { .. }
+            | VlmError::NumCrops(_)
             | VlmError::Generate(GenerateError::Setting { .. }) => FailureKind::Unsupported,
-            VlmError::Weights(_) | VlmError::ImageToken { .. } | VlmError::Tokenizer(_) => {
+            VlmError::Weights(_)
+            | VlmError::ImageToken { .. }
+            | VlmError::Mark(..)
+            | VlmError::Tokenizer(_) => {
                 FailureKind::Weights
             }
             VlmError::NoFrames
@@ -171,6 +199,8 @@ impl From<VlmError> for Failure {
             | VlmError::FrameHeight { .. }
             | VlmError::WidePanorama { .. }
             | VlmError::LongQuestion { .. }
+            | VlmError::PromptMarks { .. }
+            | VlmError::NarrowFrame { .. }
             | VlmError::TooLong { .. } => FailureKind::Input,
             VlmError::Preset { .. } | VlmError::Generate(_) | VlmError::Compute(_) => FailureKind::Internal,
         };

@@ -63,6 +63,11 @@ pub(crate) trait FamilyModel: Send {
 
     /// The parts, and what the weights of each take up in memory.
     fn weights(&self) -> Vec<WeightsPart>;
+
+    /// Crops of a picture at most, where that is a setting.
+    fn num_crops(&self, _request: &CaptionRequest) -> Option<usize> {
+        None
+    }
 }
 
 /// A scene that is ready to be captioned.

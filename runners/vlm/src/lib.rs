@@ -11,6 +11,7 @@ mod llava_next;
 mod memory;
 #[cfg(test)]
 mod parity;
+mod phi3_v;
 mod pixels;
 mod precision;
 mod request;
@@ -31,6 +32,7 @@ use family::{FamilyModel, LoadRequest};
 use instructblip::InstructBlip;
 use llava_next::LlavaNext;
 use memory::Workload;
+use phi3_v::Phi3V;
 pub use request::{Caption, CaptionRequest, SceneInput};
 
 /// A family of this build.
@@ -40,7 +42,7 @@ struct Registered {
     memory: fn(&LoadRequest<'_>, &Workload) -> Result<MemoryEstimate, VlmError>,
 }
 
-const FAMILIES: [Registered; 2] = [
+const FAMILIES: [Registered; 3] = [
     Registered {
         support: llava_next::support,
         load: |request| Ok(Box::new(LlavaNext::load(request)?)),
@@ -50,6 +52,11 @@ const FAMILIES: [Registered; 2] = [
         support: instructblip::support,
         load: |request| Ok(Box::new(InstructBlip::load(request)?)),
         memory: InstructBlip::memory,
+    },
+    Registered {
+        support: phi3_v::support,
+        load: |request| Ok(Box::new(Phi3V::load(request)?)),
+        memory: Phi3V::memory,
     },
 ];
 
@@ -144,6 +151,9 @@ impl Captioner {
         let mut effective = request.effective();
         effective.insert("quantization".to_owned(), self.quantization.as_str().into());
         effective.insert("dtype".to_owned(), self.dtype.as_str().into());
+        if let Some(num_crops) = self.model.num_crops(request) {
+            effective.insert("num_crops".to_owned(), num_crops.into());
+        }
         effective
     }
 }

@@ -109,9 +109,8 @@ impl LlavaNext {
 
     /// Tiles, prompt and tokens, after checking that they fit the model.
     fn preprocess(&self, scene: &SceneInput<'_>, request: &CaptionRequest) -> Result<Input, VlmError> {
-        let layout = self.config.text.layout;
         let frames = scene.frames;
-        let prompt = prompt::prompt(layout, frames.len(), scene.question, request.prompt.as_deref())?;
+        let prompt = prompt::prompt(self.config.form, frames.len(), scene.question, request.prompt.as_deref())?;
         let side = self.config.vision.patches_per_side();
         let packings: Vec<Packing> = frames
             .iter()
@@ -119,7 +118,7 @@ impl LlavaNext {
             .map(|picture| Packing::new(picture, self.config.tiling.grid(picture), side))
             .collect();
         let tokens = self.tokens(&prompt, &packings)?;
-        self.check_length(tokens.len(), request.generation.max_new_tokens)?;
+        self.config.text.check_length(tokens.len(), request.generation.max_new_tokens)?;
         let tiles = frames.par_iter().map(|frame: &RgbImage| self.config.tiling.tile(frame)).collect();
         Ok(Input { prompt, tokens, tiles, packings })
     }
@@ -138,15 +137,6 @@ impl LlavaNext {
             std::iter::repeat_n(token, count)
         });
         Ok(tokens.collect())
-    }
-
-    fn check_length(&self, prompt_tokens: usize, max_new_tokens: usize) -> Result<(), VlmError> {
-        let limit = self.config.text.max_position_embeddings;
-        let positions = family::check_length(prompt_tokens, max_new_tokens, limit)?;
-        match self.config.text.sliding_window {
-            Some(window) if positions > window => Err(VlmError::SlidingWindow { positions, window }),
-            _ => Ok(()),
-        }
     }
 
     /// The packed features of all pictures, of shape (features, hidden).

@@ -1,6 +1,7 @@
-//! Decoder-only language models of the Llama kind: what Vicuna and Mistral share.
+//! Decoder-only language models of the Llama kind: what Vicuna, Mistral and Phi-3 share.
 
 mod config;
+mod long_rope;
 mod model;
 
 pub(crate) use config::{OneOrMany, Projections, RawTextConfig, TextConfig, TextLayout};

@@ -4,13 +4,14 @@ use reelbench_nn::{Checkpoint, WeightsError};
 use reelbench_protocol::{MemoryEstimate, WeightsPart};
 use serde::Deserialize;
 
+use super::prompt::PromptForm;
 use super::tiles::{Grid, Tiling};
 use crate::checks::only;
 use crate::clip::ClipVisionConfig;
 use crate::memory::{QUESTION_TOKENS, Workload, estimate, linears, singles};
 use crate::pixels::{RawPixels, Size};
 use crate::precision::Precisions;
-use crate::text::{RawTextConfig, TextConfig};
+use crate::text::{RawTextConfig, TextConfig, TextLayout};
 
 /// Largest canvas that is believed.
 const MOST_TILES: usize = 64;
@@ -23,6 +24,8 @@ const PUBLISHED_GRIDS: [[usize; 2]; 5] = [[1, 2], [2, 1], [2, 2], [3, 1], [1, 3]
 pub(crate) struct LlavaNextConfig {
     pub(crate) vision: ClipVisionConfig,
     pub(crate) text: TextConfig,
+    /// What the language model was taught to be asked in.
+    pub(crate) form: PromptForm,
     /// How many of the vision tower's layers lie below the hidden state that is used.
     pub(crate) vision_layers: usize,
     /// The token that stands for a picture in a prompt.
@@ -117,16 +120,17 @@ impl RawConfig {
         let vision = self.vision_config.unwrap_or_else(ClipVisionConfig::vit_l_14_336);
         vision.check().map_err(|reason| format!("vision_config.{reason}"))?;
         let text = self.text_config.resolve().map_err(|reason| format!("text_config.{reason}"))?;
-        // Hidden state 0 is the embeddings', so that state i is layer i's output counted from 1.
-        let layers = vision.num_hidden_layers as i64;
-        let wanted = self.vision_feature_layer.unwrap_or(-2);
-        let state = if wanted < 0 { layers + 1 + wanted } else { wanted };
-        if !(0..=layers).contains(&state) {
-            return Err(format!("vision_feature_layer: {wanted} is not a hidden state of {layers} layers"));
-        }
+        let form = match text.layout {
+            TextLayout::Mistral => PromptForm::Mistral,
+            TextLayout::Llama => PromptForm::Vicuna,
+            TextLayout::Phi3 => return Err("text_config.model_type: only mistral and llama are supported".to_owned()),
+        };
+        let vision_layers = vision
+            .layers_below(self.vision_feature_layer.unwrap_or(-2))
+            .map_err(|reason| format!("vision_feature_layer: {reason}"))?;
         let image_token = self.image_token_index.unwrap_or(32_000);
         let tiling = RawPreprocessor::default().tiling(vision.image_size, self.image_grid_pinpoints)?;
-        Ok(LlavaNextConfig { vision, text, vision_layers: state as usize, image_token, tiling })
+        Ok(LlavaNextConfig { vision, text, form, vision_layers, image_token, tiling })
     }
 }
 

@@ -1,20 +1,26 @@
 //! `text_config`, with the defaults of transformers 4.46 for whatever a published file leaves out
-//! (`models/mistral/configuration_mistral.py`, `models/llama/configuration_llama.py`).
+//! (`models/mistral/configuration_mistral.py`, `models/llama/configuration_llama.py`,
+//! `models/phi3/configuration_phi3.py`).
 
 use reelbench_nn::LongRope;
 use serde::Deserialize;
 
+use super::long_rope::RawRopeScaling;
+use crate::VlmError;
 use crate::checks;
+use crate::family;
 use crate::memory::{Workload, linears, singles};
 use crate::precision::Precisions;
 
-/// Which class of transformers a language model belongs to: it decides defaults and the prompt's form.
+/// Which class of transformers a language model belongs to, which decides defaults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TextLayout {
     /// `mistral`.
     Mistral,
     /// `llama`, which Vicuna is.
     Llama,
+    /// `phi3_v`, whose language model is `phi3`.
+    Phi3,
 }
 
 /// `text_config` as written. Absent values are [`TextLayout`]'s defaults.
@@ -31,10 +37,10 @@ pub(crate) struct RawTextConfig {
     max_position_embeddings: Option<usize>,
     rms_norm_eps: Option<f64>,
     rope_theta: Option<f32>,
-    rope_scaling: Option<serde_json::Value>,
-    /// Absent and null differ: absent is Mistral's default, null is none.
-    #[serde(default = "default_sliding_window")]
-    sliding_window: Option<usize>,
+    rope_scaling: Option<RawRopeScaling>,
+    original_max_position_embeddings: Option<usize>,
+    #[serde(default)]
+    sliding_window: Window,
     hidden_act: Option<String>,
     attention_bias: Option<bool>,
     mlp_bias: Option<bool>,
@@ -42,9 +48,29 @@ pub(crate) struct RawTextConfig {
     eos_token_id: Option<OneOrMany>,
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "serde asks for the field's type")]
-fn default_sliding_window() -> Option<usize> {
-    Some(4096)
+/// `sliding_window`, of which absence and null differ: null is none.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(from = "Option<usize>")]
+enum Window {
+    #[default]
+    Absent,
+    Given(Option<usize>),
+}
+
+impl From<Option<usize>> for Window {
+    fn from(window: Option<usize>) -> Self {
+        Self::Given(window)
+    }
+}
+
+impl Window {
+    fn resolve(self, layout: TextLayout) -> Option<usize> {
+        match (self, layout) {
+            (_, TextLayout::Llama) | (Self::Absent, TextLayout::Phi3) => None,
+            (Self::Absent, TextLayout::Mistral) => Some(4096),
+            (Self::Given(window), _) => window,
+        }
+    }
 }
 
 /// How a checkpoint keeps the weights of layers with the same inputs.
@@ -122,34 +148,52 @@ impl RawTextConfig {
             Some("mistral") => TextLayout::Mistral,
             // The class's own default.
             Some("llama") | None => TextLayout::Llama,
+            Some("phi3_v") => TextLayout::Phi3,
             Some(other) => {
-                return Err(format!("model_type: `{other}` is not supported; mistral and llama are"));
+                return Err(format!("model_type: `{other}` is not supported; mistral, llama and phi3_v are"));
             }
         };
         self.refuse_variants()?;
-        let (intermediate_size, positions, kv_heads) = match layout {
-            TextLayout::Mistral => (14_336, 4096 * 32, Some(8)),
-            TextLayout::Llama => (11_008, 2048, None),
+        let (hidden_size, intermediate_size, kv_heads) = match layout {
+            TextLayout::Mistral => (4096, 14_336, Some(8)),
+            TextLayout::Llama => (4096, 11_008, None),
+            TextLayout::Phi3 => (3072, 8192, None),
         };
-        let hidden_size = self.hidden_size.unwrap_or(4096);
+        let (positions, vocab_size, rms_norm_eps, eos) = match layout {
+            TextLayout::Mistral => (4096 * 32, 32_000, 1e-6, 2),
+            TextLayout::Llama => (2048, 32_000, 1e-6, 2),
+            TextLayout::Phi3 => (4096, 32_064, 1e-5, 32_000),
+        };
+        let projections = if layout == TextLayout::Phi3 { Projections::Joined } else { Projections::Apart };
+        let hidden_size = self.hidden_size.unwrap_or(hidden_size);
         let heads = self.num_attention_heads.unwrap_or(32);
+        let head_dim = self.head_dim.unwrap_or(hidden_size / heads.max(1));
+        let positions = self.max_position_embeddings.unwrap_or(positions);
+        let long_rope = match self.rope_scaling {
+            None => None,
+            Some(scaling) if layout == TextLayout::Phi3 => {
+                let original = self.original_max_position_embeddings.unwrap_or(4096);
+                Some(scaling.resolve(head_dim, original, positions)?)
+            }
+            Some(_) => return Err("rope_scaling: scaled rotary positions are not supported".to_owned()),
+        };
         let config = TextConfig {
             layout,
-            projections: Projections::Apart,
+            projections,
             hidden_size,
             intermediate_size: self.intermediate_size.unwrap_or(intermediate_size),
             num_hidden_layers: self.num_hidden_layers.unwrap_or(32),
             num_attention_heads: heads,
             num_key_value_heads: self.num_key_value_heads.or(kv_heads).unwrap_or(heads),
-            head_dim: self.head_dim.unwrap_or(hidden_size / heads.max(1)),
-            vocab_size: self.vocab_size.unwrap_or(32_000),
-            max_position_embeddings: self.max_position_embeddings.unwrap_or(positions),
-            rms_norm_eps: self.rms_norm_eps.unwrap_or(1e-6),
+            head_dim,
+            vocab_size: self.vocab_size.unwrap_or(vocab_size),
+            max_position_embeddings: positions,
+            rms_norm_eps: self.rms_norm_eps.unwrap_or(rms_norm_eps),
             rope_theta: self.rope_theta.unwrap_or(10_000.0),
-            long_rope: None,
-            sliding_window: self.sliding_window.filter(|_| layout == TextLayout::Mistral),
+            long_rope,
+            sliding_window: self.sliding_window.resolve(layout),
             tie_word_embeddings: self.tie_word_embeddings.unwrap_or(false),
-            eos: self.eos_token_id.map_or_else(|| vec![2], Vec::from),
+            eos: self.eos_token_id.map_or_else(|| vec![eos], Vec::from),
         };
         config.check()?;
         Ok(config)
@@ -159,9 +203,6 @@ impl RawTextConfig {
         if let Some(act) = self.hidden_act.as_deref().filter(|act| *act != "silu") {
             return Err(format!("hidden_act: `{act}` is not supported; silu is"));
         }
-        if self.rope_scaling.as_ref().is_some_and(|scaling| !scaling.is_null()) {
-            return Err("rope_scaling: scaled rotary positions are not supported".to_owned());
-        }
         if self.attention_bias == Some(true) || self.mlp_bias == Some(true) {
             return Err("attention_bias, mlp_bias: biases are not supported".to_owned());
         }
@@ -170,6 +211,18 @@ impl RawTextConfig {
 }
 
 impl TextConfig {
+    /// Checks that a prompt and what may follow it fit the model's positions.
+    ///
+    /// # Errors
+    /// When there are too many, or some would not see all others.
+    pub(crate) fn check_length(&self, prompt_tokens: usize, max_new_tokens: usize) -> Result<(), VlmError> {
+        let positions = family::check_length(prompt_tokens, max_new_tokens, self.max_position_embeddings)?;
+        match self.sliding_window {
+            Some(window) if positions > window => Err(VlmError::SlidingWindow { positions, window }),
+            _ => Ok(()),
+        }
+    }
+
     /// Bytes that the weights will take up in memory.
     pub(crate) fn weights_bytes(&self, precisions: &Precisions) -> u64 {
         let &Self { hidden_size: hidden, intermediate_size: inner, .. } = self;
@@ -252,11 +305,22 @@ mod tests {
     }
 
     #[test]
+    fn phi3_has_its_own_defaults_and_keeps_projections_joined() {
+        let config = resolve(r#"{"model_type": "phi3_v", "sliding_window": 262144}"#).unwrap();
+        assert_eq!((config.hidden_size, config.intermediate_size, config.head_dim), (3072, 8192, 96));
+        assert_eq!((config.num_key_value_heads, config.vocab_size, config.eos[0]), (32, 32_064, 32_000));
+        assert_eq!((config.projections, config.long_rope), (Projections::Joined, None));
+        assert_eq!(config.sliding_window, Some(262_144));
+        assert_eq!(resolve(r#"{"model_type": "phi3_v"}"#).unwrap().sliding_window, None);
+    }
+
+    #[test]
     fn values_that_do_not_fit_are_named() {
         for (text, key) in [
             (r#"{"model_type": "gemma"}"#, "model_type"),
             (r#"{"hidden_act": "gelu"}"#, "hidden_act"),
             (r#"{"rope_scaling": {"type": "linear", "factor": 2.0}}"#, "rope_scaling"),
+            (r#"{"model_type": "phi3_v", "rope_scaling": {"type": "yarn"}}"#, "rope_scaling"),
             (r#"{"num_attention_heads": 0}"#, "num_attention_heads"),
             (r#"{"num_attention_heads": 32, "num_key_value_heads": 5}"#, "num_attention_heads"),
             (r#"{"head_dim": 7}"#, "head_dim"),
