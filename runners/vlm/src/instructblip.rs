@@ -110,7 +110,7 @@ impl InstructBlip {
         let tensors = checkpoint.var_builder(DType::F32, request.device);
         let model =
             InstructBlipModel::load(&config, &tensors, &request.precisions).map_err(WeightsError::from)?;
-        checkpoint.finish(&[])?;
+        checkpoint.finish(config.language.ignorable())?;
         Ok(Self { config, model, tokenizers, eos })
     }
 

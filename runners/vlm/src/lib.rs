@@ -15,6 +15,7 @@ mod phi3_v;
 mod pixels;
 mod precision;
 mod request;
+mod t5;
 #[cfg(test)]
 mod testing;
 mod text;

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::memory::Workload;
 use crate::precision::Precisions;
+use crate::t5::{RawT5Config, T5Config, T5Model, T5Session};
 use crate::text::{RawTextConfig, TextConfig, TextModel, TextSession};
 
 /// `text_config` as written.
@@ -14,6 +15,7 @@ use crate::text::{RawTextConfig, TextConfig, TextModel, TextSession};
 #[serde(tag = "model_type", rename_all = "snake_case")]
 pub(super) enum RawLanguage {
     Llama(RawTextConfig),
+    T5(RawT5Config),
 }
 
 /// A language model's sizes.
@@ -21,6 +23,8 @@ pub(super) enum RawLanguage {
 pub(super) enum LanguageConfig {
     /// Vicuna.
     Llama(TextConfig),
+    /// Flan-T5.
+    T5(T5Config),
 }
 
 impl RawLanguage {
@@ -31,6 +35,7 @@ impl RawLanguage {
     pub(super) fn resolve(self) -> std::result::Result<LanguageConfig, String> {
         Ok(match self {
             Self::Llama(raw) => LanguageConfig::Llama(raw.resolve()?),
+            Self::T5(raw) => LanguageConfig::T5(raw.resolve()?),
         })
     }
 }
@@ -40,6 +45,7 @@ impl LanguageConfig {
     pub(super) fn hidden_size(&self) -> usize {
         match self {
             Self::Llama(config) => config.hidden_size,
+            Self::T5(config) => config.hidden_size,
         }
     }
 
@@ -47,6 +53,7 @@ impl LanguageConfig {
     pub(super) fn max_positions(&self) -> usize {
         match self {
             Self::Llama(config) => config.max_position_embeddings,
+            Self::T5(config) => config.max_positions,
         }
     }
 
@@ -54,6 +61,7 @@ impl LanguageConfig {
     pub(super) fn weights_bytes(&self, precisions: &Precisions) -> u64 {
         match self {
             Self::Llama(config) => config.weights_bytes(precisions),
+            Self::T5(config) => config.weights_bytes(precisions),
         }
     }
 
@@ -62,6 +70,7 @@ impl LanguageConfig {
     pub(super) fn working_bytes(&self, positions: usize, workload: &Workload) -> [u64; 2] {
         match self {
             Self::Llama(config) => config.working_bytes(positions, workload),
+            Self::T5(config) => config.working_bytes(positions, workload),
         }
     }
 
@@ -69,6 +78,7 @@ impl LanguageConfig {
     pub(super) fn largest_tensor_bytes(&self) -> u64 {
         match self {
             Self::Llama(config) => config.largest_tensor_bytes(),
+            Self::T5(config) => config.largest_tensor_bytes(),
         }
     }
 
@@ -76,6 +86,19 @@ impl LanguageConfig {
     pub(super) fn eos(&self) -> &[u32] {
         match self {
             Self::Llama(config) => &config.eos,
+            Self::T5(config) => &config.eos,
+        }
+    }
+
+    /// Tensors that older checkpoints hold although they are copies, or of no use.
+    pub(super) fn ignorable(&self) -> &'static [&'static str] {
+        match self {
+            Self::Llama(_) => &[],
+            Self::T5(_) => &[
+                "language_model.encoder.embed_tokens.weight",
+                "language_model.decoder.embed_tokens.weight",
+                "language_model.decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight",
+            ],
         }
     }
 
@@ -84,6 +107,7 @@ impl LanguageConfig {
     pub(super) fn begun(&self) -> Vec<u32> {
         match self {
             Self::Llama(_) => Vec::new(),
+            Self::T5(config) => vec![config.start],
         }
     }
 }
@@ -92,6 +116,9 @@ impl LanguageConfig {
 pub(super) enum Language {
     /// Vicuna.
     Llama(TextModel),
+    /// Flan-T5. Where transformers keeps `wo` in singles, which it does in half precision and NF4,
+    /// it is kept so here.
+    T5(T5Model),
 }
 
 impl Language {
@@ -106,6 +133,7 @@ impl Language {
     ) -> Result<Self> {
         Ok(match config {
             LanguageConfig::Llama(config) => Self::Llama(TextModel::load(config, tensors, precisions)?),
+            LanguageConfig::T5(config) => Self::T5(T5Model::load(config, tensors, precisions)?),
         })
     }
 
@@ -116,6 +144,7 @@ impl Language {
     pub(super) fn embed(&self, tokens: &[u32]) -> Result<Tensor> {
         match self {
             Self::Llama(model) => model.embed(tokens),
+            Self::T5(model) => model.embed(tokens),
         }
     }
 
@@ -123,6 +152,7 @@ impl Language {
     pub(super) fn device(&self) -> &Device {
         match self {
             Self::Llama(model) => model.device(),
+            Self::T5(model) => model.device(),
         }
     }
 
@@ -130,6 +160,7 @@ impl Language {
     pub(super) fn weights_bytes(&self) -> u64 {
         match self {
             Self::Llama(model) => model.weights_bytes(),
+            Self::T5(model) => model.weights_bytes(),
         }
     }
 
@@ -137,6 +168,7 @@ impl Language {
     pub(super) fn decoder(&self, cache: CacheMode) -> Box<dyn Decoder + '_> {
         match self {
             Self::Llama(model) => Box::new(TextSession::new(model, cache)),
+            Self::T5(model) => Box::new(T5Session::new(model, cache)),
         }
     }
 }

@@ -46,7 +46,7 @@ fn the_vicuna_fixture_is_matched() {
 
 #[test]
 fn the_whole_kit_is_matched() {
-    for layout in ["instructblip-vicuna"] {
+    for layout in ["instructblip-vicuna", "instructblip-flan-t5"] {
         if let Some(folder) = shared(&format!("parity/{layout}")) {
             check(&folder);
             for case in Case::all_of(&folder) {
