@@ -1,50 +1,46 @@
-//! Linear layers of every storage, with as few inputs as a decoder has and as many as an encoder,
-//! beside candle's own products of the same blocks.
+//! Linear layers of every storage, with as few inputs as a decoder has and as many as an encoder.
 #![expect(clippy::unwrap_used, reason = "a bench ends where something is missing")]
 
 use std::hint::black_box;
 use std::time::Duration;
 
-use candle_core::quantized::{GgmlDType, QMatMul, QTensor};
 use candle_core::{DType, Device, Tensor};
-use candle_nn::{Module, VarBuilder};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use reelbench_nn::{Bias, Linear, Precision};
+use reelbench_nn::{Bias, Checkpoint, Linear, Precision};
 use reelbench_protocol::Quantization;
 
-/// Inputs, outputs and rows: of whisper-tiny, then of a language model with 7 billion weights.
+/// Inputs, outputs and rows: of whisper-tiny, then of a small language model, at last of one with 7
+/// billion weights.
 const SHAPES: [(usize, usize, &[usize]); 3] =
-    [(384, 1536, &[1, 4, 1500]), (384, 51_864, &[1]), (4096, 4096, &[1, 8, 512])];
+    [(384, 1536, &[1, 4, 1500]), (1024, 5632, &[1, 5, 8, 64, 3000]), (4096, 4096, &[1, 8, 512])];
 
-type Layer = Box<dyn Fn(&Tensor) -> Tensor>;
+const BF16: Precision = Precision { dtype: DType::BF16, ..Precision::SINGLE };
+const F16: Precision = Precision { dtype: DType::F16, ..Precision::SINGLE };
+
+const PRECISIONS: [(&str, Precision); 5] = [
+    ("f32", Precision::SINGLE),
+    ("bf16", BF16),
+    ("f16", F16),
+    ("q8_0", Precision::quantized(Quantization::Q8_0)),
+    ("q4k", Precision::quantized(Quantization::Q4k)),
+];
 
 fn linear(criterion: &mut Criterion) {
     for (inputs, outputs, rows) in SHAPES {
-        let weight = Tensor::randn(0f32, 0.02, (outputs, inputs), &Device::Cpu).unwrap();
-        let named = [("weight".to_owned(), weight.clone())].into();
-        let tensors = VarBuilder::from_tensors(named, DType::F32, &Device::Cpu);
-        let mut layers: Vec<(&str, Layer)> = Vec::new();
-        for (name, quantization) in
-            [("f32", Quantization::None), ("q8_0", Quantization::Q8_0), ("q4k", Quantization::Q4k)]
-        {
-            let layer =
-                Linear::load(inputs, outputs, Bias::Without, &tensors, Precision::quantized(quantization))
-                    .unwrap();
-            layers.push((name, Box::new(move |x| layer.forward(x).unwrap())));
-        }
-        for (name, dtype) in [("candle q8_0", GgmlDType::Q8_0), ("candle q4k", GgmlDType::Q4K)] {
-            if inputs % dtype.block_size() == 0 {
-                let blocks = QTensor::quantize(&weight, dtype).unwrap();
-                let layer = QMatMul::from_qtensor(blocks).unwrap();
-                layers.push((name, Box::new(move |x| layer.forward(x).unwrap())));
-            }
-        }
+        let tensors = Checkpoint::dummy(0).var_builder(DType::F32, &Device::Cpu);
+        let weight = tensors.get((outputs, inputs), "weight").unwrap();
+        let layers = PRECISIONS.map(|(name, precision)| {
+            (name, Linear::load(inputs, outputs, Bias::Without, &tensors, precision).unwrap())
+        });
         for &rows in rows {
             let x = Tensor::randn(0f32, 1.0, (rows, inputs), &Device::Cpu).unwrap();
             let mut group = criterion.benchmark_group(format!("{inputs} to {outputs}, {rows} rows"));
             group.throughput(Throughput::Elements(2 * (inputs * outputs * rows) as u64));
+            group.bench_function("candle f32", |bencher| {
+                bencher.iter(|| black_box(&x).matmul(&weight.t().unwrap()).unwrap());
+            });
             for (name, layer) in &layers {
-                group.bench_function(*name, |bencher| bencher.iter(|| layer(black_box(&x))));
+                group.bench_function(*name, |bencher| bencher.iter(|| layer.forward(black_box(&x)).unwrap()));
             }
             group.finish();
         }

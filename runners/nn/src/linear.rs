@@ -1,22 +1,18 @@
 //! Linear layers.
 
+use std::fmt::Debug;
 use std::sync::Arc;
 
 use candle_core::quantized::{QMatMul, QTensor};
-use candle_core::{CpuStorage, CustomOp1, CustomOp2, DType, Layout, Result, Shape, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp1, D, DType, Layout, Result, Shape, Tensor, bail};
 use candle_nn::{Init, Module, VarBuilder};
-use rayon::prelude::*;
+use half::f16;
 
 use crate::Precision;
+use crate::panels::{NumberPanel, Panels};
 use crate::quantized::{Blocks, QuantizedMatrix};
+use crate::register::Pair;
 use crate::storage::contiguous_floats;
-use crate::vector::dot;
-
-/// Up to this many rows the product is bound by reading the weights, each of which is then read once.
-const FEW_ROWS: usize = 8;
-
-/// Output features computed by one task of the product with few rows.
-const FEATURES_PER_TASK: usize = 32;
 
 /// Whether a layer adds a bias.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,15 +43,38 @@ pub struct Linear {
 enum Weight {
     Dense(Tensor),
     /// With products of our own, on the processor.
-    Quantized(Arc<QuantizedMatrix>),
+    Own(Arc<dyn WeightMatrix>),
     /// With candle's, on other devices.
     OnDevice(Arc<QTensor>, Blocks),
 }
 
+/// A weight with a product of its own on the processor.
+pub(crate) trait WeightMatrix: Debug + Send + Sync {
+    /// How it is stored.
+    fn stored(&self) -> Stored;
+
+    /// Its rows and columns: outputs and inputs of a layer.
+    fn dims(&self) -> (usize, usize);
+
+    /// Bytes in memory.
+    fn bytes(&self) -> u64;
+
+    /// `out = x · Wᵀ`: for every vector of `x`, of shape (vectors, columns), one of `out`, of shape
+    /// (vectors, rows).
+    fn apply(&self, x: &[f32], out: &mut [f32]);
+}
+
 impl Linear {
     /// A layer from its tensors: `weight` of shape (outputs, inputs), `bias` of shape (outputs).
+    ///
+    /// On the processor it multiplies a copy of the weight.
     pub fn new(weight: Tensor, bias: Option<Tensor>) -> Self {
-        Self { weight: Weight::Dense(weight), bias }
+        let packed = || {
+            let inputs = weight.dim(D::Minus1)?;
+            Weight::numbers(inputs, weight.dtype(), std::iter::once(Ok(weight.clone())))
+        };
+        let packed = if weight.device().is_cpu() { packed().ok() } else { None };
+        Self { weight: packed.unwrap_or(Weight::Dense(weight)), bias }
     }
 
     /// Takes `weight` and, if there is one, `bias`.
@@ -109,7 +128,7 @@ impl Linear {
     pub fn stored(&self) -> Stored {
         match &self.weight {
             Weight::Dense(weight) => Stored::As(weight.dtype()),
-            Weight::Quantized(weight) => Stored::In(weight.blocks()),
+            Weight::Own(weight) => weight.stored(),
             Weight::OnDevice(_, blocks) => Stored::In(*blocks),
         }
     }
@@ -119,7 +138,7 @@ impl Linear {
         let bytes = |tensor: &Tensor| (tensor.elem_count() * tensor.dtype().size_in_bytes()) as u64;
         let weight = match &self.weight {
             Weight::Dense(weight) => bytes(weight),
-            Weight::Quantized(weight) => weight.bytes(),
+            Weight::Own(weight) => weight.bytes(),
             Weight::OnDevice(weight, _) => weight.storage_size_in_bytes() as u64,
         };
         weight + self.bias.as_ref().map_or(0, bytes)
@@ -128,7 +147,7 @@ impl Linear {
     fn dims(&self) -> Result<(usize, usize)> {
         match &self.weight {
             Weight::Dense(weight) => weight.dims2(),
-            Weight::Quantized(weight) => Ok((weight.rows(), weight.columns())),
+            Weight::Own(weight) => Ok(weight.dims()),
             Weight::OnDevice(weight, _) => weight.shape().dims2(),
         }
     }
@@ -165,31 +184,37 @@ impl Weight {
             [weight] => Ok(weight.clone()),
             weights => Tensor::cat(weights, 0),
         };
-        Ok(match Blocks::fitting(precision.quantization, inputs)? {
-            None => Self::Dense(joined(precision.dtype)?),
-            Some(blocks) if first.device().is_cpu() => {
-                Self::Quantized(Arc::new(QuantizedMatrix::joined(inputs, blocks, read(DType::F32))?))
+        let on_processor = first.device().is_cpu();
+        Ok(match (Blocks::fitting(precision.quantization, inputs)?, on_processor) {
+            (None, true) => Self::numbers(inputs, precision.dtype, read(precision.dtype))?,
+            (None, false) => Self::Dense(joined(precision.dtype)?),
+            (Some(blocks), true) => {
+                Self::Own(Arc::new(QuantizedMatrix::joined(inputs, blocks, read(DType::F32))?))
             }
-            Some(blocks) => {
+            (Some(blocks), false) => {
                 let weight = QTensor::quantize(&joined(DType::F32)?.force_contiguous()?, blocks.ggml())?;
                 Self::OnDevice(Arc::new(weight), blocks)
             }
         })
     }
 
+    /// As panels of numbers, on the processor.
+    fn numbers(inputs: usize, dtype: DType, weights: impl Iterator<Item = Result<Tensor>>) -> Result<Self> {
+        Ok(Self::Own(match dtype {
+            DType::F32 => Arc::new(Panels::<NumberPanel<f32>>::joined(inputs, weights)?),
+            DType::BF16 => Arc::new(Panels::<NumberPanel<Pair>>::joined(inputs, weights)?),
+            DType::F16 => Arc::new(Panels::<NumberPanel<f16>>::joined(inputs, weights)?),
+            other => bail!("linear layers cannot be stored as {other:?}; use F32, F16 or BF16"),
+        }))
+    }
+
     /// `x · weightᵀ` for `x` of shape (rows, inputs), in the type of `x`.
     fn product(&self, x: &Tensor) -> Result<Tensor> {
         let single = || x.to_dtype(DType::F32)?.contiguous();
         match self {
-            Self::Dense(weight) => {
-                let single = (x.dtype(), weight.dtype()) == (DType::F32, DType::F32);
-                if x.dim(0)? <= FEW_ROWS && single && x.device().is_cpu() {
-                    return x.contiguous()?.apply_op2_no_bwd(weight, &FewRows);
-                }
-                x.to_dtype(weight.dtype())?.matmul(&weight.t()?)?.to_dtype(x.dtype())
-            }
-            Self::Quantized(weight) => {
-                single()?.apply_op1_no_bwd(&InBlocks(Arc::clone(weight)))?.to_dtype(x.dtype())
+            Self::Dense(weight) => x.to_dtype(weight.dtype())?.matmul(&weight.t()?)?.to_dtype(x.dtype()),
+            Self::Own(weight) => {
+                single()?.apply_op1_no_bwd(&OwnProduct(Arc::clone(weight)))?.to_dtype(x.dtype())
             }
             Self::OnDevice(weight, _) => {
                 QMatMul::from_arc(Arc::clone(weight))?.forward(&single()?)?.to_dtype(x.dtype())
@@ -198,141 +223,22 @@ impl Weight {
     }
 }
 
-/// The product with a matrix in blocks.
-struct InBlocks(Arc<QuantizedMatrix>);
+/// The product that a weight brings.
+struct OwnProduct(Arc<dyn WeightMatrix>);
 
-impl CustomOp1 for InBlocks {
+impl CustomOp1 for OwnProduct {
     fn name(&self) -> &'static str {
-        "linear-in-blocks"
+        "linear-own-product"
     }
 
     fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let (rows, _) = layout.shape().dims2()?;
-        let mut product = vec![0f32; rows * self.0.rows()];
+        let (vectors, _) = layout.shape().dims2()?;
+        let (rows, _) = self.0.dims();
+        let mut product = vec![0f32; vectors * rows];
         self.0.apply(contiguous_floats(x, layout)?, &mut product);
-        Ok((CpuStorage::F32(product), Shape::from((rows, self.0.rows()))))
-    }
-}
-
-/// The product of a few rows with a weight, parallel over its outputs.
-struct FewRows;
-
-impl CustomOp2 for FewRows {
-    fn name(&self) -> &'static str {
-        "linear-few-rows"
-    }
-
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        x_layout: &Layout,
-        weight: &CpuStorage,
-        weight_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let (rows, inputs) = x_layout.shape().dims2()?;
-        let (outputs, _) = weight_layout.shape().dims2()?;
-        let x = contiguous_floats(x, x_layout)?;
-        let weight = contiguous_floats(weight, weight_layout)?;
-        // Outputs stand outermost while computing, so that every task has its own part of them.
-        let mut product = vec![0f32; outputs * rows];
-        let tasks = product.par_chunks_mut(FEATURES_PER_TASK * rows);
-        tasks.zip(weight.par_chunks(FEATURES_PER_TASK * inputs)).for_each(|(product, weight)| {
-            for (product, weight) in product.chunks_exact_mut(rows).zip(weight.chunks_exact(inputs)) {
-                for (value, x) in product.iter_mut().zip(x.chunks_exact(inputs)) {
-                    *value = dot(x, weight);
-                }
-            }
-        });
-        if rows > 1 {
-            product = (0..rows * outputs).map(|i| product[i % outputs * rows + i / outputs]).collect();
-        }
-        Ok((CpuStorage::F32(product), Shape::from((rows, outputs))))
+        Ok((CpuStorage::F32(product), Shape::from((vectors, rows))))
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use candle_core::Device;
-    use reelbench_protocol::Quantization;
-
-    use super::*;
-
-    #[test]
-    fn few_and_many_rows_agree_with_candles_layer() {
-        let tensors = crate::Checkpoint::dummy(1).var_builder(DType::F32, &Device::Cpu);
-        let weight = tensors.get((67, 40), "weight").unwrap();
-        let bias = tensors.get((1, 67), "b").unwrap().squeeze(0).unwrap();
-        let layer = Linear::new(weight.clone(), Some(bias.clone()));
-        let reference = candle_nn::Linear::new(weight, Some(bias));
-        for rows in [1, 3, FEW_ROWS, FEW_ROWS + 1] {
-            let x = tensors.get((1, rows, 40), "x").unwrap();
-            let expected = reference.forward(&x).unwrap();
-            let difference = (layer.forward(&x).unwrap() - expected).unwrap().abs().unwrap();
-            let largest: f32 = difference.flatten_all().unwrap().max(0).unwrap().to_scalar().unwrap();
-            assert!(largest < 1e-6, "{rows} rows: {largest}");
-        }
-        assert!(layer.forward(&tensors.get((2, 41), "y").unwrap()).is_err());
-    }
-
-    #[test]
-    fn joined_layers_stand_one_after_another() {
-        let tensors = crate::Checkpoint::dummy(1).var_builder(DType::F32, &Device::Cpu);
-        let parts = [(3, tensors.pp("a")), (5, tensors.pp("b"))];
-        let joined = Linear::load_joined(4, Bias::With, &parts, Precision::SINGLE).unwrap();
-        let x = tensors.get((2, 4), "x").unwrap();
-        let [a, b] = parts.map(|(outputs, tensors)| {
-            Linear::load(4, outputs, Bias::With, &tensors, Precision::SINGLE).unwrap()
-        });
-        let apart = Tensor::cat(&[a.forward(&x).unwrap(), b.forward(&x).unwrap()], 1).unwrap();
-        assert_eq!(joined.forward(&x).unwrap().to_vec2::<f32>().unwrap(), apart.to_vec2::<f32>().unwrap());
-    }
-
-    #[test]
-    fn a_quantized_layer_keeps_its_bias_and_tells_what_it_stores() {
-        let tensors = crate::Checkpoint::dummy(1).var_builder(DType::F32, &Device::Cpu);
-        let load = |inputs, precision| {
-            let layer = Linear::load(inputs, 48, Bias::Without, &tensors, precision)?;
-            Result::Ok(layer.with_bias(Tensor::full(5f32, 48, &Device::Cpu)?))
-        };
-        let cases = [
-            (Quantization::None, 256, Stored::As(DType::F32), 4 * 256),
-            (Quantization::Q8_0, 256, Stored::In(Blocks::Q8_0), 8 * 34),
-            (Quantization::Q4k, 256, Stored::In(Blocks::Q4k), 148),
-            (Quantization::Q4k, 96, Stored::In(Blocks::Q8_0), 3 * 34),
-            (Quantization::Q4k, 40, Stored::As(DType::F32), 4 * 40),
-        ];
-        for (quantization, inputs, stored, bytes_per_row) in cases {
-            let layer = load(inputs, Precision::quantized(quantization)).unwrap();
-            assert_eq!(layer.stored(), stored, "{quantization:?}");
-            assert_eq!(layer.weights_bytes(), 48 * (bytes_per_row + 4), "{quantization:?}");
-            let x = tensors.get((2, 3, inputs), "x").unwrap();
-            let (found, exact) =
-                (layer.forward(&x).unwrap(), load(inputs, Precision::SINGLE).unwrap().forward(&x).unwrap());
-            assert_eq!(found.dims(), exact.dims());
-            let error =
-                (&found - &exact).unwrap().sqr().unwrap().mean_all().unwrap().to_scalar::<f32>().unwrap();
-            let spread =
-                (exact - 5.0).unwrap().sqr().unwrap().mean_all().unwrap().to_scalar::<f32>().unwrap();
-            assert!(error < 0.02 * spread, "{quantization:?}: {error} of {spread}");
-        }
-        let error = load(256, Precision::quantized(Quantization::Nf4)).unwrap_err();
-        assert!(error.to_string().contains("q4k"), "{error}");
-    }
-
-    #[test]
-    fn candles_blocks_and_ours_agree() {
-        let tensors = crate::Checkpoint::dummy(1).var_builder(DType::F32, &Device::Cpu);
-        let weight = tensors.get((48, 256), "weight").unwrap();
-        let x = tensors.get((5, 256), "x").unwrap();
-        for blocks in [Blocks::Q8_0, Blocks::Q4k] {
-            let theirs = QTensor::quantize(&weight, blocks.ggml()).unwrap();
-            let theirs = Weight::OnDevice(Arc::new(theirs), blocks).product(&x).unwrap();
-            let ours = QuantizedMatrix::new(&weight, blocks).unwrap();
-            let ours = Weight::Quantized(Arc::new(ours)).product(&x).unwrap();
-            let difference = (theirs - ours).unwrap().abs().unwrap().flatten_all().unwrap();
-            let largest: f32 = difference.max(0).unwrap().to_scalar().unwrap();
-            // They round inputs per 256 columns, we per 32.
-            assert!(largest < 0.05, "{blocks:?}: {largest}");
-        }
-    }
-}
+mod tests;

@@ -14,6 +14,7 @@ use candle_core::{D, DType, Device, Result, Tensor, bail};
 use rayon::prelude::*;
 use reelbench_protocol::Quantization;
 
+use crate::linear::{Stored, WeightMatrix};
 use inputs::Inputs;
 use kernel::Sums;
 pub(crate) use tiles::ROWS;
@@ -141,19 +142,6 @@ impl QuantizedMatrix {
         self.rows
     }
 
-    /// Number of columns.
-    pub fn columns(&self) -> usize {
-        self.columns
-    }
-
-    /// The blocks it is in.
-    pub fn blocks(&self) -> Blocks {
-        match self.tiles {
-            Tiles::Q8_0(_) => Blocks::Q8_0,
-            Tiles::Q4k(_) => Blocks::Q4k,
-        }
-    }
-
     /// Bytes in memory.
     pub fn bytes(&self) -> u64 {
         let bytes = match &self.tiles {
@@ -235,6 +223,27 @@ impl QuantizedMatrix {
         for (products, out) in products.iter().zip(out.chunks_exact_mut(self.rows)) {
             out[first..first + used].copy_from_slice(&products[..used]);
         }
+    }
+}
+
+impl WeightMatrix for QuantizedMatrix {
+    fn stored(&self) -> Stored {
+        Stored::In(match self.tiles {
+            Tiles::Q8_0(_) => Blocks::Q8_0,
+            Tiles::Q4k(_) => Blocks::Q4k,
+        })
+    }
+
+    fn dims(&self) -> (usize, usize) {
+        (self.rows, self.columns)
+    }
+
+    fn bytes(&self) -> u64 {
+        self.bytes()
+    }
+
+    fn apply(&self, x: &[f32], out: &mut [f32]) {
+        self.apply(x, out);
     }
 }
 

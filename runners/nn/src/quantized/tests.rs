@@ -26,7 +26,7 @@ fn rows_are_what_the_blocks_stand_for() {
     for (blocks, rows, columns) in SHAPES {
         let weight = matrix(rows, columns);
         let found = QuantizedMatrix::new(&weight, blocks).unwrap();
-        assert_eq!((found.rows(), found.columns(), found.blocks()), (rows, columns, blocks));
+        assert_eq!((found.dims(), found.stored()), ((rows, columns), Stored::In(blocks)));
         let mut out = vec![0.0; columns];
         for (index, expected) in dequantized(&weight, blocks).iter().enumerate() {
             found.row(index, &mut out);
