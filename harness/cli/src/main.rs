@@ -3,6 +3,7 @@
 mod args;
 mod cmd;
 mod error;
+mod estimate;
 mod exit_code;
 mod interrupt;
 mod label;

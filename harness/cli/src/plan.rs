@@ -1,13 +1,19 @@
 //! From a matrix's file to the cells that will be run, as `plan` and `run` both need it.
 
 use std::path::Path;
+use std::time::Duration;
 
 use reelbench_exec::{RunnerCommand, RunnerLog, RunnerProcess, StopFlag};
 use reelbench_matrix::{Expansion, Folders, Matrix, Reference, RunOverrides, Selection, with_dependencies};
 use reelbench_protocol::Hello;
 
+use crate::args::Misfits;
 use crate::error::BenchError;
+use crate::estimate::Estimates;
 use crate::{print, runners};
+
+/// How long a runner may take to end.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A matrix, the runner it is for, and the cells it comes to.
 pub(crate) struct Planned {
@@ -15,6 +21,7 @@ pub(crate) struct Planned {
     pub(crate) runner: RunnerCommand,
     pub(crate) hello: Hello,
     pub(crate) expansion: Expansion,
+    pub(crate) estimates: Estimates,
 }
 
 /// Reads a matrix and expands it to what the runner can do.
@@ -26,11 +33,12 @@ pub(crate) fn plan(
     runner: &str,
     only: Option<&Selection>,
     overrides: RunOverrides,
+    misfits: Misfits,
 ) -> Result<Planned, BenchError> {
     let mut matrix = Matrix::load(path, &Folders::from_env())?;
     matrix.override_run(overrides);
     let runner = runners::find(runner, Some(path))?;
-    let hello = greet(&runner)?;
+    let (mut process, hello) = start(&runner)?;
     let mut expansion = matrix.expand(&hello.capabilities)?;
     for warning in &expansion.warnings {
         print::line(&warning.in_file(matrix.file()).to_string());
@@ -44,7 +52,14 @@ pub(crate) fn plan(
             return Err(BenchError::NothingSelected { expression: selection.to_string(), cells });
         }
     }
-    Ok(Planned { matrix, runner, hello, expansion })
+    let device = matrix.run().device;
+    let estimates = Estimates::ask(&mut process, &hello, &expansion.cells, device).unwrap_or_else(|error| {
+        print::line(&format!("warning: no estimates of memory: {error}"));
+        Estimates::default()
+    });
+    process.shutdown(PATIENCE);
+    estimates.skip_misfits(&mut expansion, misfits);
+    Ok(Planned { matrix, runner, hello, expansion, estimates })
 }
 
 /// Parts of a matrix that are read and checked, and that nothing uses yet.
@@ -64,7 +79,11 @@ fn warn_of_what_is_kept_for_later(matrix: &Matrix) {
 
 /// Starts a runner just to hear what it can do.
 pub(crate) fn greet(runner: &RunnerCommand) -> Result<Hello, BenchError> {
-    let (process, hello) = RunnerProcess::start(runner, &RunnerLog::Inherited, &StopFlag::new())?;
-    process.shutdown(std::time::Duration::from_secs(5));
+    let (process, hello) = start(runner)?;
+    process.shutdown(PATIENCE);
     Ok(hello)
+}
+
+fn start(runner: &RunnerCommand) -> Result<(RunnerProcess, Hello), BenchError> {
+    Ok(RunnerProcess::start(runner, &RunnerLog::Inherited, &StopFlag::new())?)
 }

@@ -150,6 +150,9 @@ pub(crate) struct RunArgs {
     /// Keep the frames given to the models as PNG files
     #[arg(long)]
     save_frames: bool,
+    /// Run also what the plan would skip for its memory or its weights
+    #[arg(long, conflicts_with = "resume")]
+    force: bool,
     /// Use the network for nothing; this version never does
     #[arg(long)]
     offline: bool,
@@ -166,7 +169,24 @@ pub(crate) enum Frames {
     Save,
 }
 
+/// What becomes of cells whose memory or weights will not do, as far as the runner can tell beforehand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Misfits {
+    Skip,
+    Run,
+}
+
+impl Misfits {
+    fn of(force: bool) -> Self {
+        if force { Self::Run } else { Self::Skip }
+    }
+}
+
 impl RunArgs {
+    pub(crate) fn misfits(&self) -> Misfits {
+        Misfits::of(self.force)
+    }
+
     pub(crate) fn frames(&self) -> Frames {
         if self.save_frames { Frames::Save } else { Frames::Forget }
     }
@@ -180,10 +200,19 @@ pub(crate) struct PlanArgs {
     /// Show only the cells that match, such as `model=llava*,use_cache=true`
     #[arg(long, value_name = "EXPR")]
     pub(crate) only: Option<Selection>,
+    /// Show as planned also what would be skipped for its memory or its weights
+    #[arg(long)]
+    force: bool,
     #[command(flatten)]
     pub(crate) runner: RunnerArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+}
+
+impl PlanArgs {
+    pub(crate) fn misfits(&self) -> Misfits {
+        Misfits::of(self.force)
+    }
 }
 
 #[derive(Debug, Args)]

@@ -3,18 +3,23 @@
 use std::fmt::Write;
 
 use reelbench_matrix::RunOverrides;
-use reelbench_protocol::{CellId, CellKind, ModelId, PlannedCell, Settings, SkippedCell, VideoId, Work};
+use reelbench_protocol::{
+    CellId, CellKind, MemoryEstimate, ModelId, PlannedCell, Settings, SkippedCell, VideoId, Work,
+};
 use serde::Serialize;
 
 use crate::args::{Output, PlanArgs};
 use crate::error::BenchError;
+use crate::estimate::{Estimates, size};
 use crate::exit_code::Exit;
 use crate::label::Labels;
 use crate::plan::{Planned, plan as make_plan};
 use crate::print;
 
 pub(crate) fn plan(args: &PlanArgs) -> Result<Exit, BenchError> {
-    let planned = make_plan(&args.matrix, &args.runner.runner, args.only.as_ref(), RunOverrides::default())?;
+    let overrides = RunOverrides::default();
+    let planned =
+        make_plan(&args.matrix, &args.runner.runner, args.only.as_ref(), overrides, args.misfits())?;
     match args.output.output() {
         Output::Json => print::json(&PlanJson::of(&planned)),
         Output::Text => print::text(&describe(&planned)),
@@ -28,8 +33,10 @@ struct PlanJson<'a> {
     runner: &'a str,
     repeats: u32,
     warmup: u32,
+    /// Bytes of memory that a runner can have, where that limits it.
+    available_bytes: Option<u64>,
     cells: Vec<CellJson<'a>>,
-    skipped: &'a [SkippedCell],
+    skipped: Vec<SkippedJson<'a>>,
 }
 
 #[derive(Serialize)]
@@ -43,23 +50,44 @@ struct CellJson<'a> {
     dummy_weights: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     stage1_from: Option<&'a CellId>,
+    /// What memory the runner expects it to need.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    memory: Option<&'a MemoryEstimate>,
+}
+
+#[derive(Serialize)]
+struct SkippedJson<'a> {
+    #[serde(flatten)]
+    skipped: &'a SkippedCell,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    memory: Option<&'a MemoryEstimate>,
 }
 
 impl<'a> PlanJson<'a> {
     fn of(planned: &'a Planned) -> Self {
+        let skipped = |skipped: &'a SkippedCell| SkippedJson {
+            skipped,
+            memory: planned.estimates.of(&skipped.cell.id),
+        };
         Self {
             name: planned.matrix.name(),
             runner: &planned.runner.name,
             repeats: planned.matrix.run().repeats,
             warmup: planned.matrix.run().warmup,
-            cells: planned.expansion.cells.iter().map(CellJson::of).collect(),
-            skipped: &planned.expansion.skipped,
+            available_bytes: planned.estimates.available(),
+            cells: planned
+                .expansion
+                .cells
+                .iter()
+                .map(|cell| CellJson::of(cell, &planned.estimates))
+                .collect(),
+            skipped: planned.expansion.skipped.iter().map(skipped).collect(),
         }
     }
 }
 
 impl<'a> CellJson<'a> {
-    fn of(cell: &'a PlannedCell) -> Self {
+    fn of(cell: &'a PlannedCell, estimates: &'a Estimates) -> Self {
         Self {
             id: &cell.id,
             kind: cell.spec.kind(),
@@ -71,11 +99,12 @@ impl<'a> CellJson<'a> {
             requested: cell.spec.requested(),
             dummy_weights: cell.spec.uses_dummy_weights(),
             stage1_from: cell.stage1_from.as_ref(),
+            memory: estimates.of(&cell.id),
         }
     }
 }
 
-/// A line per cell, a caption's with the stage-1 cell that feeds it, then the skipped ones, then the sum.
+/// A line per cell, a caption's with the stage-1 cell that feeds it and the memory it needs, then the skipped ones, then the sum.
 fn describe(planned: &Planned) -> String {
     let cells = &planned.expansion.cells;
     let skipped = &planned.expansion.skipped;
@@ -86,8 +115,11 @@ fn describe(planned: &Planned) -> String {
     for cell in cells {
         let dummy = if cell.spec.uses_dummy_weights() { "  (dummy weights)" } else { "" };
         let from = cell.stage1_from.as_ref().map_or_else(String::new, |stage1| format!("  from {stage1}"));
+        let memory = planned.estimates.of(&cell.id);
+        let memory =
+            memory.map_or_else(String::new, |memory| format!("  about {}", size(memory.total_bytes())));
         let (kind, label) = (cell.spec.kind().as_str(), labels.label(cell));
-        let _ = writeln!(text, "{}  {kind:<7}  {label}{from}{dummy}", cell.id);
+        let _ = writeln!(text, "{}  {kind:<7}  {label}{from}{memory}{dummy}", cell.id);
     }
     for SkippedCell { cell, reason } in skipped {
         let _ = writeln!(text, "{}  skipped  {}: {reason}", cell.id, labels.label(cell));

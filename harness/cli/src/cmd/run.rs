@@ -22,7 +22,7 @@ const RUNS: &str = "runs";
 
 pub(crate) fn run(args: &RunArgs) -> Result<Exit, BenchError> {
     let overrides = RunOverrides { repeats: args.repeats.and_then(NonZeroU32::new), device: args.device };
-    let planned = plan(&args.matrix, &args.runner.runner, args.only.as_ref(), overrides)?;
+    let planned = plan(&args.matrix, &args.runner.runner, args.only.as_ref(), overrides, args.misfits())?;
     print::line("hashing films and weights");
     // Before the directory is made: an interrupt here leaves nothing behind.
     let inputs = Inputs::of(&planned.expansion.cells, &expected_hashes(&planned.matrix));

@@ -11,6 +11,7 @@ mod broken_input;
 mod common;
 mod fake_runner;
 mod findings;
+mod memory;
 mod mistakes;
 mod pipeline;
 mod probes;
