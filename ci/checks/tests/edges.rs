@@ -11,6 +11,7 @@ use serde::Deserialize;
 /// For each own crate, the own crates it may depend on (tests and benches aside).
 const EDGES: &[(&str, &[&str])] = &[
     ("reelbench-protocol", &[]),
+    ("reelbench-http", &[]),
     ("reelbench-catalog", &[]),
     ("reelbench-matrix", &["reelbench-catalog", "reelbench-protocol"]),
     ("reelbench-exec", &["reelbench-matrix", "reelbench-protocol"]),
@@ -22,7 +23,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("reelbench-asr", &["reelbench-nn", "reelbench-protocol"]),
     ("reelbench-ast", &["reelbench-nn", "reelbench-protocol"]),
     ("reelbench-yolo", &["reelbench-media", "reelbench-nn", "reelbench-protocol"]),
-    ("reelbench-remote", &["reelbench-protocol"]),
+    ("reelbench-remote", &["reelbench-http", "reelbench-protocol"]),
     ("reelbench-vlm", &["reelbench-media", "reelbench-nn", "reelbench-protocol"]),
     (
         "reelbench-runner-candle",
@@ -61,7 +62,8 @@ const GUARDED: &[(&str, &[&str])] = &[
         ],
     ),
     ("candle-nn", &["reelbench-nn", "reelbench-asr", "reelbench-ast", "reelbench-yolo", "reelbench-vlm"]),
-    ("reqwest", &["reelbench-remote"]),
+    // Services that transcribe, and what both clients share.
+    ("reqwest", &["reelbench-http", "reelbench-remote"]),
 ];
 
 /// Libraries that a binary must not contain, however deep.

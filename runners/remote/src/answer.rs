@@ -4,9 +4,6 @@ use reelbench_protocol::{Segment, Transcript};
 use serde::Deserialize;
 use serde_json::Value;
 
-/// Most characters of a service's message that are passed on.
-const MESSAGE_CHARS: usize = 300;
-
 /// `verbose_json` and `json` in one; more keys are no matter.
 #[derive(Deserialize)]
 struct Answer {
@@ -118,14 +115,6 @@ fn on_one_line(text: &str) -> String {
     words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
-/// As much of a message as is passed on.
-pub(crate) fn shortened(message: &str) -> String {
-    match message.char_indices().nth(MESSAGE_CHARS) {
-        Some((end, _)) => format!("{}…", &message[..end]),
-        None => message.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -210,18 +199,11 @@ mod tests {
         }
     }
 
-    #[test]
-    fn long_messages_are_cut_between_characters() {
-        assert_eq!(shortened("short"), "short");
-        let cut = shortened(&"ü".repeat(1000));
-        assert_eq!(cut.chars().count(), MESSAGE_CHARS + 1);
-    }
-
     proptest::proptest! {
         #[test]
         fn no_body_is_a_panic(body in proptest::collection::vec(0_u8.., 0..200)) {
             let _ = parse(&body, STRETCH);
-            let _ = shortened(&error_detail(&body).message);
+            let _ = error_detail(&body);
         }
     }
 }

@@ -1,20 +1,19 @@
 //! One request over the wire, and what it came to.
 
-use std::error::Error;
 use std::io::{self, Read};
 use std::time::Duration;
 
+use reelbench_http::{Reach, chain, retry_after, shortened};
 use reelbench_protocol::RemoteSpec;
 use reqwest::blocking::multipart::{Form, Part};
 use reqwest::blocking::{Client, Request, Response};
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use reqwest::{StatusCode, redirect};
 
-use crate::answer::{ErrorDetail, error_detail, shortened};
-use crate::endpoint::{Access, Endpoint, Reach, Service};
+use crate::answer::{ErrorDetail, error_detail};
+use crate::endpoint::{Access, Endpoint, Service};
 use crate::error::{Fault, RemoteError, SetupError};
 use crate::key::ApiKey;
-use crate::retry_after::retry_after;
 
 /// Most bytes of an answer: a transcript of an hour is far below one megabyte.
 const MOST_ANSWER_BYTES: u64 = 16 << 20;
@@ -212,18 +211,4 @@ fn read(response: Response) -> io::Result<Vec<u8>> {
 fn is_about_format(detail: &ErrorDetail) -> bool {
     let named = |word| detail.param.contains(word) || detail.message.contains(word);
     named("response_format") || named("verbose_json") || named("timestamp_granularities")
-}
-
-/// An error with its causes, from the outside in.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let inner_text = inner.to_string();
-        if !text.ends_with(&inner_text) {
-            text = format!("{text}: {inner_text}");
-        }
-        cause = inner.source();
-    }
-    text
 }

@@ -54,7 +54,6 @@ mod key;
 mod limiter;
 mod remote;
 mod retry;
-mod retry_after;
 mod timer;
 mod wav;
 

@@ -1,15 +1,13 @@
 //! Whether a request is made again, and after how long.
 
-use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
+
+use reelbench_http::Backoff;
 
 use crate::error::{Fault, RemoteError};
 use crate::remote::MAX_CONCURRENCY;
 
-/// How often and after what delay a piece is tried again.
-///
-/// Source of the delays: "full jitter" of "Exponential Backoff And Jitter" (AWS Architecture Blog, 2015): drawn evenly
-/// from 0 to `base · 2ⁿ`, at most `cap`.
+/// How often and after what delay, a [`Backoff`], a piece is tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetryPolicy {
     /// Attempts of a piece that end in a fault, in all; at least one is made.
@@ -95,21 +93,9 @@ impl<'a> Attempts<'a> {
         }
     }
 
-    /// A random delay after the `n`-th failure, counted from 1.
     fn backoff(&self, n: u32) -> Duration {
-        self.longest_backoff(n).mul_f64(random_fraction())
+        Backoff { base: self.policy.base, cap: self.policy.cap }.delay(n)
     }
-
-    fn longest_backoff(&self, n: u32) -> Duration {
-        let doubled = 2_u32.saturating_pow(n.saturating_sub(1));
-        self.policy.base.saturating_mul(doubled).min(self.policy.cap)
-    }
-}
-
-/// Evenly between 0 and 1. The standard library keys each hasher anew, and that is random enough to keep workers from
-/// marching in step.
-fn random_fraction() -> f64 {
-    RandomState::new().hash_one(0_u8) as f64 / u64::MAX as f64
 }
 
 #[cfg(test)]
@@ -118,26 +104,6 @@ mod tests {
 
     fn fault() -> Fault {
         Fault::Status { status: 503, message: String::new() }
-    }
-
-    #[test]
-    fn delays_double_up_to_the_cap() {
-        let policy = RetryPolicy::default();
-        let attempts = Attempts::new(&policy);
-        let longest: Vec<u128> = (1..=7).map(|n| attempts.longest_backoff(n).as_millis()).collect();
-        assert_eq!(longest, [500, 1000, 2000, 4000, 8000, 8000, 8000]);
-        assert_eq!(attempts.longest_backoff(u32::MAX), policy.cap);
-    }
-
-    #[test]
-    fn jitter_fills_the_whole_range() {
-        let drawn: Vec<f64> = (0..1000).map(|_| random_fraction()).collect();
-        assert!(drawn.iter().all(|fraction| (0.0..=1.0).contains(fraction)));
-        let mean = drawn.iter().sum::<f64>() / 1000.0;
-        assert!((0.45..0.55).contains(&mean), "{mean}");
-        assert!(
-            drawn.iter().any(|&fraction| fraction < 0.05) && drawn.iter().any(|&fraction| fraction > 0.95)
-        );
     }
 
     #[test]

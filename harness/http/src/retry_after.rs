@@ -14,7 +14,7 @@ const MONTHS: [&str; 12] =
 ///
 /// `Retry-After` is seconds or a date (RFC 9110, 10.2.3). A date is compared with the answer's own `Date`, so that
 /// clocks which differ do no harm; one that is past asks for no time.
-pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
     if let Some(wait) = IN_MILLISECONDS.into_iter().find_map(|name| seconds(text(name)?, 1e-3)) {
         return Some(wait);
