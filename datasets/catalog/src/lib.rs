@@ -31,6 +31,9 @@ pub struct CatalogEntry {
     /// Where the work is published. The measured file may be made from it: only the hash says
     /// which file that is.
     pub url: String,
+    /// Where exactly that file can be downloaded, if anywhere.
+    #[serde(default)]
+    pub download: Option<String>,
     /// Hash of the file that is measured.
     pub sha256: Sha256,
     /// SPDX name of the licence.

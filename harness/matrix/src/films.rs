@@ -28,10 +28,13 @@ pub fn find_film(film: &CatalogEntry, folders: &Folders) -> Option<PathBuf> {
 }
 
 /// What to do when a film of the catalog is not on this machine.
-pub(crate) fn how_to_get(film: &CatalogEntry, folders: &Folders) -> String {
+pub(crate) fn how_to_get(film: &CatalogEntry, folders: &Folders, matrix: &Path) -> String {
     if film.file.is_some() {
         return "it comes with Reelbench: set REELBENCH_DATASETS to the repository's `datasets` folder"
             .to_owned();
+    }
+    if film.download.is_some() {
+        return format!("run `bench fetch {}`", matrix.display());
     }
     let target = cached_path(film, folders);
     let target = target.as_deref().unwrap_or(Path::new("$XDG_CACHE_HOME/reelbench/datasets/SHA256"));
@@ -43,6 +46,7 @@ pub(crate) fn how_to_get(film: &CatalogEntry, folders: &Folders) -> String {
     )
 }
 
-fn cached_path(film: &CatalogEntry, folders: &Folders) -> Option<PathBuf> {
+/// Where a fetched film of the catalog lies; nowhere without a cache folder.
+pub fn cached_path(film: &CatalogEntry, folders: &Folders) -> Option<PathBuf> {
     folders.films.as_ref().map(|films| films.join(film.sha256.as_str()))
 }

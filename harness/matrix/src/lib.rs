@@ -13,11 +13,13 @@ mod expand;
 mod films;
 mod folders;
 mod grammar;
+mod hub;
 mod knob;
 mod layout;
 mod link;
 mod load;
 mod matrix;
+mod needs;
 mod node;
 mod point;
 mod problem;
@@ -34,11 +36,15 @@ mod weights;
 mod words;
 
 pub use expand::Expansion;
-pub use films::{CatalogError, catalog, find_film};
+pub use films::{CatalogError, cached_path, catalog, find_film};
 pub use folders::Folders;
 pub use grammar::DEFAULT_QUESTION;
+pub use hub::{
+    HubModel, NotARepository, SHARD_INDEX, SINGLE_FILE, ShardIndexError, is_commit, missing_weights, shards,
+};
 pub use load::load_spec;
 pub use matrix::{Matrix, Reference, Video};
+pub use needs::Needs;
 pub use problem::{MatrixError, MatrixReport, Place, Problem, Severity};
 pub use run::{Gate, Metric, Order, Run, RunOverrides};
 pub use runners::{RunnerEntry, read_runners};

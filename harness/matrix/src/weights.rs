@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use reelbench_protocol::Weights;
 
 use crate::folders::Folders;
+use crate::hub::{HubModel, NotARepository, missing_weights};
 
 /// Why a word names no weights.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -13,19 +14,25 @@ pub enum WeightsError {
     #[error("there is no file or folder `{0}`")]
     NoSuchFile(String),
     /// `hf:` with something else than a repository.
-    #[error("`{0}` is not a repository of the hub")]
-    NotARepository(String),
-    /// A repository that was never fetched.
-    #[error("`{word}` is not in the hub's cache at `{}`, and downloading is not available in this version", cache.display())]
+    #[error(transparent)]
+    NotARepository(#[from] NotARepository),
+    /// A model that was never fetched.
+    #[error("`{model}` is not in the hub's cache at `{}`", cache.display())]
     NotInCache {
-        /// The word.
-        word: String,
+        /// The model.
+        model: HubModel,
         /// The cache.
         cache: PathBuf,
-        /// The repository, owner and name.
-        repository: String,
-        /// Branch, tag or commit.
-        revision: String,
+    },
+    /// A model that was fetched in part.
+    #[error("`{model}` is only partly in the hub's cache: `{file}` is missing from `{}`", snapshot.display())]
+    Incomplete {
+        /// The model.
+        model: HubModel,
+        /// The folder of its commit.
+        snapshot: PathBuf,
+        /// A file of its weights.
+        file: String,
     },
     /// No cache to look in.
     #[error("the hub's cache is unknown, as neither HF_HUB_CACHE, HF_HOME nor HOME is set")]
@@ -43,16 +50,24 @@ impl WeightsError {
                                     hf:owner/name[@revision], or dummy:PRESET[?seed=N]"
                 .to_owned(),
             Self::NotARepository(_) => "write hf:owner/name or hf:owner/name@revision".to_owned(),
-            Self::NotInCache { repository, revision, .. } => {
-                format!("fetch it with `hf download {repository} --revision {revision}`")
-            }
+            Self::NotInCache { model, .. } | Self::Incomplete { model, .. } => format!(
+                "run `bench fetch` on a matrix that names it, or `hf download {} --revision {}`",
+                model.repository(),
+                model.revision()
+            ),
             Self::NoCache => "set HF_HOME to the folder that holds the hub's cache".to_owned(),
             Self::NotAPreset(_) => "write dummy:PRESET or dummy:PRESET?seed=N".to_owned(),
         }
     }
+
+    /// Whether fetching would put it right.
+    pub(crate) fn is_fetchable(&self) -> bool {
+        matches!(self, Self::NotInCache { .. } | Self::Incomplete { .. })
+    }
 }
 
-/// Resolves a word; paths are relative to `base`. Nothing is read but the hub's references.
+/// Resolves a word; paths are relative to `base`. Nothing is read but the hub's references
+/// and indexes of shards.
 ///
 /// # Errors
 /// [`WeightsError`], whose `help` says what to do.
@@ -60,10 +75,7 @@ pub fn resolve_weights(word: &str, base: &Path, folders: &Folders) -> Result<Wei
     if let Some(preset) = word.strip_prefix("dummy:") {
         return dummy(preset).ok_or_else(|| WeightsError::NotAPreset(word.to_owned()));
     }
-    let path = match word.strip_prefix("hf:") {
-        Some(repository) => snapshot(word, repository, folders)?,
-        None => base.join(word),
-    };
+    let path = if word.starts_with("hf:") { snapshot(&word.parse()?, folders)? } else { base.join(word) };
     match std::path::absolute(&path) {
         Ok(path) if !word.is_empty() && path.exists() => Ok(Weights::Local { path, name: word.to_owned() }),
         _ => Err(WeightsError::NoSuchFile(word.to_owned())),
@@ -79,32 +91,16 @@ fn dummy(text: &str) -> Option<Weights> {
     named.then(|| Weights::Dummy { preset: preset.to_owned(), seed })
 }
 
-/// The folder of a fetched repository: `models--owner--name/snapshots/COMMIT`, where the commit of
-/// a branch or tag stands in `refs/` (layout of `huggingface_hub`'s cache).
-fn snapshot(word: &str, text: &str, folders: &Folders) -> Result<PathBuf, WeightsError> {
-    let (repository, revision) = text.split_once('@').unwrap_or((text, "main"));
-    let (owner, name) = repository
-        .split_once('/')
-        .filter(|(owner, name)| is_plain(owner) && is_plain(name) && revision.split('/').all(is_plain))
-        .ok_or_else(|| WeightsError::NotARepository(word.to_owned()))?;
+/// The folder of a fetched model's commit, with all of its weights.
+fn snapshot(model: &HubModel, folders: &Folders) -> Result<PathBuf, WeightsError> {
     let cache = folders.hub.as_ref().ok_or(WeightsError::NoCache)?;
-    let home = cache.join(format!("models--{owner}--{name}"));
-    let commit =
-        std::fs::read_to_string(home.join("refs").join(revision)).unwrap_or_else(|_| revision.to_owned());
-    let commit = commit.trim();
-    let folder = home.join("snapshots").join(commit);
-    if is_plain(commit) && folder.is_dir() {
-        return Ok(folder);
+    let commit = model.cached_commit(cache);
+    let snapshot = commit.map(|commit| model.snapshot(cache, &commit)).filter(|folder| folder.is_dir());
+    let Some(snapshot) = snapshot else {
+        return Err(WeightsError::NotInCache { model: model.clone(), cache: cache.clone() });
+    };
+    match missing_weights(&snapshot) {
+        Some(file) => Err(WeightsError::Incomplete { model: model.clone(), snapshot, file }),
+        None => Ok(snapshot),
     }
-    Err(WeightsError::NotInCache {
-        word: word.to_owned(),
-        cache: cache.clone(),
-        repository: repository.to_owned(),
-        revision: revision.to_owned(),
-    })
-}
-
-/// Whether a part of a name cannot lead out of a folder.
-fn is_plain(part: &str) -> bool {
-    !matches!(part, "" | "." | "..") && part.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
 }

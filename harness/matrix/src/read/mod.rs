@@ -22,6 +22,7 @@ use crate::folders::Folders;
 use crate::grammar;
 use crate::knob::BaseStage;
 use crate::matrix::Matrix;
+use crate::needs::Needs;
 use crate::node::{self, Node};
 use crate::problem::{Located, MatrixError, Problem, Severity};
 use crate::setting::FromNode;
@@ -32,12 +33,17 @@ const MAX_BYTES: u64 = 1 << 20;
 
 /// Reads values and notes what is wrong with them.
 struct Reader<'a> {
+    /// The matrix, as messages name it.
+    file: &'a Path,
     /// The matrix's folder; paths are relative to it.
     base: &'a Path,
     folders: &'a Folders,
     /// The stages that the matrix asks for, right or wrong.
     asked: BTreeSet<BaseStage>,
     problems: Vec<Problem>,
+    /// What fetching would put right.
+    missing: Vec<Problem>,
+    needs: Needs,
 }
 
 impl Matrix {
@@ -54,27 +60,48 @@ impl Matrix {
     /// # Errors
     /// Everything that is wrong with it, each with its line.
     pub fn parse(text: &str, file: &Path, folders: &Folders) -> Result<Self, MatrixError> {
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let root = node::parse(text).map_err(|problem| MatrixError::new(file, text, vec![problem]))?;
-        let stage1 = root.get("stage1");
-        let is_asked = |stage: &BaseStage| stage1.is_some_and(|stage1| stage1.get(stage.as_str()).is_some());
-        let mut reader = Reader {
-            base: file.parent().unwrap_or(Path::new("")),
-            folders,
-            asked: BaseStage::ALL.iter().copied().filter(is_asked).collect(),
-            problems: Vec::new(),
-        };
-        check(&root, &Shape::Map(&grammar::MATRIX), "the matrix", &mut reader.problems);
-        let matrix = reader.matrix(&root, file, text);
+        let (matrix, reader) = read(text, file, folders)?;
+        let problems = reader.problems.into_iter().chain(reader.missing);
         let (errors, warnings): (Vec<_>, Vec<_>) =
-            reader.problems.into_iter().partition(|problem| problem.severity == Severity::Error);
+            problems.partition(|problem| problem.severity == Severity::Error);
         // Beside an error a warning may only be its consequence.
         if errors.is_empty() {
             Ok(Self { warnings, ..matrix })
         } else {
-            Err(MatrixError::new(file, text, errors))
+            Err(MatrixError::new(file, &matrix.text, errors))
         }
     }
+}
+
+/// What a matrix needs that can be fetched.
+///
+/// # Errors
+/// Everything that is wrong with it but for what fetching would put right.
+pub(crate) fn needs(text: &str, file: &Path, folders: &Folders) -> Result<Needs, MatrixError> {
+    let (matrix, reader) = read(text, file, folders)?;
+    let mut errors = reader.problems;
+    errors.retain(|problem| problem.severity == Severity::Error);
+    if errors.is_empty() { Ok(reader.needs) } else { Err(MatrixError::new(file, &matrix.text, errors)) }
+}
+
+/// A matrix, and what was noted on the way.
+fn read<'a>(text: &str, file: &'a Path, folders: &'a Folders) -> Result<(Matrix, Reader<'a>), MatrixError> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let root = node::parse(text).map_err(|problem| MatrixError::new(file, text, vec![problem]))?;
+    let stage1 = root.get("stage1");
+    let is_asked = |stage: &BaseStage| stage1.is_some_and(|stage1| stage1.get(stage.as_str()).is_some());
+    let mut reader = Reader {
+        file,
+        base: file.parent().unwrap_or(Path::new("")),
+        folders,
+        asked: BaseStage::ALL.iter().copied().filter(is_asked).collect(),
+        problems: Vec::new(),
+        missing: Vec::new(),
+        needs: Needs::default(),
+    };
+    check(&root, &Shape::Map(&grammar::MATRIX), "the matrix", &mut reader.problems);
+    let matrix = reader.matrix(&root, file, text);
+    Ok((matrix, reader))
 }
 
 /// Reads a file of at most 1 MiB as text.

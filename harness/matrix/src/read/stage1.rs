@@ -1,5 +1,7 @@
 //! `stage1`.
 
+use std::path::PathBuf;
+
 use reelbench_protocol::{AsrEngine, Unit, Weights};
 
 use super::Reader;
@@ -72,13 +74,24 @@ impl Reader<'_> {
 
     /// The weights that a word names.
     pub(super) fn weights(&mut self, node: &Node) -> Option<Located<Weights>> {
-        match resolve_weights(node.text()?, self.base, self.folders) {
-            Ok(value) => Some(Located { value, place: Some(node.place) }),
+        let word = node.text()?;
+        if let Ok(model) = word.parse() {
+            self.needs.add_model(&model);
+        }
+        let value = match resolve_weights(word, self.base, self.folders) {
+            Ok(value) => value,
+            Err(error) if error.is_fetchable() => {
+                let help = format!("run `bench fetch {}`", self.file.display());
+                self.missing.push(Problem::error(error.to_string()).at(node.place).help(help));
+                // Stands in, so that nothing else is reported for want of it.
+                Weights::Local { path: PathBuf::new(), name: word.to_owned() }
+            }
             Err(error) => {
                 self.problems.push(Problem::error(error.to_string()).at(node.place).help(error.help()));
-                None
+                return None;
             }
-        }
+        };
+        Some(Located { value, place: Some(node.place) })
     }
 
     /// A URL without anything that could be a secret. A wrong one is not repeated: it may hold one.

@@ -1,12 +1,13 @@
 //! `videos`.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 
 use reelbench_catalog::{Catalog, CatalogEntry};
 use reelbench_protocol::{VideoId, VideoSpec};
 
 use super::Reader;
-use crate::films::{catalog, find_film, how_to_get};
+use crate::films::{cached_path, catalog, find_film, how_to_get};
 use crate::matrix::{Reference, Video};
 use crate::node::Node;
 use crate::problem::{Place, Problem};
@@ -74,20 +75,23 @@ impl Reader<'_> {
             catalog().map_err(|error| self.problems.push(Problem::error(error.to_string()))).ok()?;
         let film = self.entry(&catalog, name)?;
         let id = self.parse::<VideoId>(node.get("id").unwrap_or(name));
-        let Some(path) = find_film(film, self.folders) else {
-            let problem = Problem::error(format!(
-                "the film `{}` is not on this machine, and downloading is not available in this version",
-                film.id
-            ));
-            self.problems.push(problem.at(name.place).help(how_to_get(film, self.folders)));
-            return None;
-        };
+        self.needs.add_film(film);
+        let path = find_film(film, self.folders).unwrap_or_else(|| self.missing_film(film, name));
         Some(Video {
             spec: VideoSpec { id: id?, path },
             sha256: Some(film.sha256.clone()),
             sha256_line: None,
             reference,
         })
+    }
+
+    /// Where a film would be that is not on this machine.
+    fn missing_film(&mut self, film: &CatalogEntry, name: &Node) -> PathBuf {
+        let problem = Problem::error(format!("the film `{}` is not on this machine", film.id)).at(name.place);
+        let problem = problem.help(how_to_get(film, self.folders, self.file));
+        // Those that come with Reelbench are not fetched.
+        if film.file.is_some() { &mut self.problems } else { &mut self.missing }.push(problem);
+        cached_path(film, self.folders).unwrap_or_default()
     }
 
     fn entry<'c>(&mut self, catalog: &'c Catalog, name: &Node) -> Option<&'c CatalogEntry> {

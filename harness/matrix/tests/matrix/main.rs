@@ -13,6 +13,7 @@ mod example;
 mod expand;
 mod generation;
 mod hostile;
+mod needs;
 mod question;
 mod schema;
 mod stage1;
