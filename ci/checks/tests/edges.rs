@@ -14,9 +14,13 @@ const EDGES: &[(&str, &[&str])] = &[
     ("reelbench-http", &[]),
     ("reelbench-catalog", &[]),
     ("reelbench-matrix", &["reelbench-catalog", "reelbench-protocol"]),
+    ("reelbench-fetch", &["reelbench-catalog", "reelbench-http", "reelbench-matrix"]),
     ("reelbench-exec", &["reelbench-matrix", "reelbench-protocol"]),
     ("reelbench-reports", &["reelbench-protocol"]),
-    ("reelbench", &["reelbench-exec", "reelbench-matrix", "reelbench-protocol", "reelbench-reports"]),
+    (
+        "reelbench",
+        &["reelbench-exec", "reelbench-fetch", "reelbench-matrix", "reelbench-protocol", "reelbench-reports"],
+    ),
     ("reelbench-kit", &["reelbench-protocol"]),
     ("reelbench-media", &["reelbench-protocol"]),
     ("reelbench-nn", &["reelbench-protocol"]),
@@ -62,8 +66,8 @@ const GUARDED: &[(&str, &[&str])] = &[
         ],
     ),
     ("candle-nn", &["reelbench-nn", "reelbench-asr", "reelbench-ast", "reelbench-yolo", "reelbench-vlm"]),
-    // Services that transcribe, and what both clients share.
-    ("reqwest", &["reelbench-http", "reelbench-remote"]),
+    // The hub and films, services that transcribe, and what both clients share.
+    ("reqwest", &["reelbench-fetch", "reelbench-http", "reelbench-remote"]),
 ];
 
 /// Libraries that a binary must not contain, however deep.

@@ -1,5 +1,10 @@
-//! Where tests find the references that are too large for the repository: films, published weights,
-//! checkpoints with the outputs of other implementations.
+//! What tests of several crates share: where the references are that are too large for the repository (films,
+//! published weights, checkpoints with the outputs of other implementations), and servers that play a service.
+
+#![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test ends where something is missing")]
+
+pub mod http;
+pub mod hub;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};

@@ -4,8 +4,9 @@ use std::io;
 use std::path::PathBuf;
 
 use reelbench_exec::{DirectoryError, ExecError, RunnerError};
+use reelbench_fetch::FetchError;
 use reelbench_matrix::{MatrixError, WeightsError};
-use reelbench_protocol::Failure;
+use reelbench_protocol::{AsrEngine, Failure};
 use reelbench_reports::ReportError;
 
 use crate::exit_code::Exit;
@@ -17,12 +18,18 @@ pub(crate) enum BenchError {
     Matrix(#[from] Box<MatrixError>),
     #[error("--only {expression} matches none of the {cells} cells; `bench plan` lists them")]
     NothingSelected { expression: String, cells: usize },
+    #[error(
+        "--offline: {cells} cells ask a service for their speech (engine {engine}); leave them out with --only, or drop --offline"
+    )]
+    NeedsNetwork { engine: AsrEngine, cells: usize },
     #[error("--weights {word}: {source}; {}", source.help())]
-    Weights { word: String, source: WeightsError },
+    Weights { word: String, source: Box<WeightsError> },
     #[error("no such file: {}", .0.display())]
     NoSuchFile(PathBuf),
     #[error("runner `{name}` was not found: {looked}")]
     NoRunner { name: String, looked: String },
+    #[error(transparent)]
+    Fetch(Box<FetchError>),
     #[error(transparent)]
     Runner(#[from] RunnerError),
     #[error(transparent)]
@@ -48,9 +55,11 @@ impl BenchError {
     /// The exit code that stands for this error.
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::Matrix(_) | Self::NothingSelected { .. } | Self::Weights { .. } | Self::NoSuchFile(_) => {
-                Exit::Invalid
-            }
+            Self::Matrix(_)
+            | Self::NothingSelected { .. }
+            | Self::NeedsNetwork { .. }
+            | Self::Weights { .. }
+            | Self::NoSuchFile(_) => Exit::Invalid,
             Self::Runner(RunnerError::Stopped) => Exit::Interrupted,
             _ => Exit::Error,
         }
@@ -60,5 +69,11 @@ impl BenchError {
 impl From<MatrixError> for BenchError {
     fn from(error: MatrixError) -> Self {
         Self::Matrix(Box::new(error))
+    }
+}
+
+impl From<FetchError> for BenchError {
+    fn from(error: FetchError) -> Self {
+        Self::Fetch(Box::new(error))
     }
 }

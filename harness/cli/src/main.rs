@@ -2,6 +2,7 @@
 
 mod args;
 mod cmd;
+mod downloads;
 mod error;
 mod estimate;
 mod exit_code;
@@ -42,6 +43,7 @@ fn dispatch(command: Command) -> Result<Exit, BenchError> {
     match command {
         Command::Run(args) => cmd::run::run(&args),
         Command::Plan(args) => cmd::plan::plan(&args),
+        Command::Fetch(args) => cmd::fetch::fetch(&args),
         Command::Report(args) => cmd::report::report(&args),
         Command::Probe(probe) => cmd::probe::probe(probe),
         Command::Doctor(args) => cmd::doctor::doctor(&args),

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use reelbench_exec::{RunnerCommand, RunnerLog, RunnerProcess, StopFlag};
 use reelbench_matrix::{Expansion, Folders, Matrix, Reference, RunOverrides, Selection, with_dependencies};
-use reelbench_protocol::Hello;
+use reelbench_protocol::{AsrEngine, Hello, Work};
 
-use crate::args::Misfits;
+use crate::args::{Misfits, Network};
 use crate::error::BenchError;
 use crate::estimate::Estimates;
 use crate::{print, runners};
@@ -34,6 +34,7 @@ pub(crate) fn plan(
     only: Option<&Selection>,
     overrides: RunOverrides,
     misfits: Misfits,
+    network: Network,
 ) -> Result<Planned, BenchError> {
     let mut matrix = Matrix::load(path, &Folders::from_env())?;
     matrix.override_run(overrides);
@@ -52,6 +53,9 @@ pub(crate) fn plan(
             return Err(BenchError::NothingSelected { expression: selection.to_string(), cells });
         }
     }
+    if network == Network::Forbidden {
+        refuse_services(&expansion)?;
+    }
     let device = matrix.run().device;
     let estimates = Estimates::ask(&mut process, &hello, &expansion.cells, device).unwrap_or_else(|error| {
         print::line(&format!("warning: no estimates of memory: {error}"));
@@ -60,6 +64,19 @@ pub(crate) fn plan(
     process.shutdown(PATIENCE);
     estimates.skip_misfits(&mut expansion, misfits);
     Ok(Planned { matrix, runner, hello, expansion, estimates })
+}
+
+/// Refuses cells whose speech a service transcribes: they cannot be measured without the network.
+fn refuse_services(expansion: &Expansion) -> Result<(), BenchError> {
+    let engines = expansion.cells.iter().filter_map(|cell| match &cell.spec.work {
+        Work::Stage1(stage1) => stage1.asr.as_ref().map(|asr| asr.model.engine()),
+        Work::Caption(_) => None,
+    });
+    let services: Vec<AsrEngine> = engines.filter(|engine| *engine != AsrEngine::Whisper).collect();
+    match services.first() {
+        Some(&engine) => Err(BenchError::NeedsNetwork { engine, cells: services.len() }),
+        None => Ok(()),
+    }
 }
 
 /// Parts of a matrix that are read and checked, and that nothing uses yet.

@@ -1,5 +1,6 @@
 //! What can be typed. Meaning is given to it in `cmd`.
 
+mod fetch;
 mod probe;
 
 use std::ffi::{OsStr, OsString};
@@ -11,6 +12,7 @@ use clap_complete::Shell;
 use reelbench_matrix::Selection;
 use reelbench_protocol::Device;
 
+pub(crate) use fetch::FetchArgs;
 pub(crate) use probe::{CaptionArgs, DetectArgs, ProbeCommand, ScenesArgs, TagArgs, TranscribeArgs};
 
 const STYLES: Styles = Styles::styled()
@@ -23,6 +25,7 @@ const EXAMPLES: &str = "\
 Examples:
   bench matrix.yaml                         plan, run and report
   bench plan matrix.yaml                    what would be done; nothing runs
+  bench fetch matrix.yaml                   download the models and films it needs
   bench run matrix.yaml --only model=llava* --repeats 5
   bench run matrix.yaml --resume runs/seed-table-20260102T030405Z
   bench report runs/seed-table-20260102T030405Z
@@ -70,6 +73,8 @@ pub(crate) enum Command {
     Run(Box<RunArgs>),
     /// Show every cell and why any is skipped; nothing runs
     Plan(PlanArgs),
+    /// Download the models and films that a matrix needs, and verify them
+    Fetch(FetchArgs),
     /// Render the report again from a run directory
     Report(ReportArgs),
     /// Try one stage on one input; JSON on standard output
@@ -92,6 +97,7 @@ impl Command {
         match self {
             Self::Run(args) => args.output.output(),
             Self::Plan(args) => args.output.output(),
+            Self::Fetch(args) => args.output.output(),
             Self::Report(args) => args.output.output(),
             Self::Doctor(args) => args.output.output(),
             Self::Probe(_) | Self::Schema => Output::Json,
@@ -117,6 +123,26 @@ pub(crate) struct OutputArgs {
 impl OutputArgs {
     pub(crate) fn output(self) -> Output {
         if self.json { Output::Json } else { Output::Text }
+    }
+}
+
+/// Whether the network may be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Network {
+    Allowed,
+    Forbidden,
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct NetworkArgs {
+    /// Use no network: nothing is downloaded (only `bench fetch` ever does), and no service is asked
+    #[arg(long)]
+    offline: bool,
+}
+
+impl NetworkArgs {
+    pub(crate) fn network(self) -> Network {
+        if self.offline { Network::Forbidden } else { Network::Allowed }
     }
 }
 
@@ -153,9 +179,8 @@ pub(crate) struct RunArgs {
     /// Run also what the plan would skip for its memory or its weights
     #[arg(long, conflicts_with = "resume")]
     force: bool,
-    /// Use the network for nothing; this version never does
-    #[arg(long)]
-    offline: bool,
+    #[command(flatten)]
+    network: NetworkArgs,
     #[command(flatten)]
     pub(crate) runner: RunnerArgs,
     #[command(flatten)]
@@ -190,6 +215,10 @@ impl RunArgs {
     pub(crate) fn frames(&self) -> Frames {
         if self.save_frames { Frames::Save } else { Frames::Forget }
     }
+
+    pub(crate) fn network(&self) -> Network {
+        self.network.network()
+    }
 }
 
 #[derive(Debug, Args)]
@@ -203,6 +232,8 @@ pub(crate) struct PlanArgs {
     /// Show as planned also what would be skipped for its memory or its weights
     #[arg(long)]
     force: bool,
+    #[command(flatten)]
+    pub(crate) network: NetworkArgs,
     #[command(flatten)]
     pub(crate) runner: RunnerArgs,
     #[command(flatten)]

@@ -1,6 +1,7 @@
 //! One file per subcommand.
 
 pub(crate) mod doctor;
+pub(crate) mod fetch;
 pub(crate) mod plan;
 pub(crate) mod probe;
 pub(crate) mod report;

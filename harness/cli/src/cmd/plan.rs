@@ -17,9 +17,14 @@ use crate::plan::{Planned, plan as make_plan};
 use crate::print;
 
 pub(crate) fn plan(args: &PlanArgs) -> Result<Exit, BenchError> {
-    let overrides = RunOverrides::default();
-    let planned =
-        make_plan(&args.matrix, &args.runner.runner, args.only.as_ref(), overrides, args.misfits())?;
+    let planned = make_plan(
+        &args.matrix,
+        &args.runner.runner,
+        args.only.as_ref(),
+        RunOverrides::default(),
+        args.misfits(),
+        args.network.network(),
+    )?;
     match args.output.output() {
         Output::Json => print::json(&PlanJson::of(&planned)),
         Output::Text => print::text(&describe(&planned)),

@@ -119,5 +119,5 @@ fn existing(path: &Path) -> Result<PathBuf, BenchError> {
 fn weights(word: String) -> Result<Weights, BenchError> {
     let here = std::env::current_dir().unwrap_or_default();
     reelbench_matrix::resolve_weights(&word, &here, &Folders::from_env())
-        .map_err(|source| BenchError::Weights { word, source })
+        .map_err(|source| BenchError::Weights { word, source: Box::new(source) })
 }

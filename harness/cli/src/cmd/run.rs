@@ -22,7 +22,8 @@ const RUNS: &str = "runs";
 
 pub(crate) fn run(args: &RunArgs) -> Result<Exit, BenchError> {
     let overrides = RunOverrides { repeats: args.repeats.and_then(NonZeroU32::new), device: args.device };
-    let planned = plan(&args.matrix, &args.runner.runner, args.only.as_ref(), overrides, args.misfits())?;
+    let (misfits, network) = (args.misfits(), args.network());
+    let planned = plan(&args.matrix, &args.runner.runner, args.only.as_ref(), overrides, misfits, network)?;
     print::line("hashing films and weights");
     // Before the directory is made: an interrupt here leaves nothing behind.
     let inputs = Inputs::of(&planned.expansion.cells, &expected_hashes(&planned.matrix));

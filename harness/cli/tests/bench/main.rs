@@ -10,6 +10,7 @@
 mod broken_input;
 mod common;
 mod fake_runner;
+mod fetch;
 mod findings;
 mod memory;
 mod mistakes;

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use reelbench_protocol::{Activity, RemoteSpec, Span, Stage};
 use reelbench_remote::{Concurrency, RemoteAsr, Service};
+use reelbench_testkit::http::{Play, Server, answer, answer_with, raw};
 
-use crate::server::{Play, Server, answer, answer_with, raw, said};
-use crate::setup::{keyed, openai, scenes, sound, spec, together, transcribe};
+use crate::setup::{keyed, openai, said, scenes, sound, spec, together, transcribe};
 
 /// Spans of two pieces, one request at a time, and the time of the whole call.
 fn spans(asr: &RemoteAsr) -> (Vec<Span>, u64) {

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use reelbench_protocol::RemoteSpec;
 use reelbench_remote::{Fault, RemoteError, RetryPolicy, Service};
+use reelbench_testkit::http::{Play, Server, answer, answer_with, raw};
 
-use crate::server::{Play, Server, answer, answer_with, raw, said};
-use crate::setup::{KEY, QUICK, keyed, openai, scenes, sound, spec, transcribe, transcribe_one};
+use crate::setup::{KEY, QUICK, keyed, openai, said, scenes, sound, spec, transcribe, transcribe_one};
 
 /// The error of a service that always plays the same, and how many requests it got.
 fn error_of(play: Play) -> (RemoteError, usize) {
@@ -203,7 +203,7 @@ fn an_answer_that_is_no_transcript_is_final() {
 
 #[test]
 fn an_answer_without_end_is_not_read_to_its_end() {
-    let (error, _) = error_of(answer(200, &" ".repeat(20 << 20)));
+    let (error, _) = error_of(answer(200, " ".repeat(20 << 20)));
     assert!(error.to_string().contains("longer than 16 MB"), "{error}");
 }
 

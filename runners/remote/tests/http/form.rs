@@ -1,6 +1,6 @@
 //! Takes requests apart: the form, and the WAV file in it.
 
-use crate::server::Received;
+use reelbench_testkit::http::Received;
 
 /// One part of a form.
 #[derive(Debug, Clone, PartialEq)]

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use reelbench_protocol::RemoteSpec;
 use reelbench_remote::{RemoteError, RetryPolicy, Service};
+use reelbench_testkit::http::{Server, answer_with};
 
-use crate::server::{Server, answer_with, said};
-use crate::setup::{QUICK, keyed, openai, scenes, sound, spec, texts, transcribe, transcribe_one};
+use crate::setup::{QUICK, keyed, openai, said, scenes, sound, spec, texts, transcribe, transcribe_one};
 
 /// How long a piece takes whose first request is limited with these headers.
 fn waited(headers: &[(&'static str, &str)]) -> Duration {

@@ -13,6 +13,4 @@ mod requests;
 #[cfg(test)]
 mod secrets;
 #[cfg(test)]
-mod server;
-#[cfg(test)]
 mod setup;

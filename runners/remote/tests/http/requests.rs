@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use reelbench_protocol::{RemoteSpec, Segment};
 use reelbench_remote::{Piece, RemoteAsr, RemoteError, Service};
+use reelbench_testkit::http::{Server, answer};
 
 use crate::form::{fields, samples, text};
-use crate::server::{Server, answer, said};
 use crate::setup::{
-    KEY, QUICK, keyed, openai, scenes, sound, spec, texts, together, transcribe, transcribe_one,
+    KEY, QUICK, keyed, openai, said, scenes, sound, spec, texts, together, transcribe, transcribe_one,
 };
 
 #[test]

@@ -2,14 +2,14 @@
 
 use reelbench_protocol::{Failure, RemoteSpec};
 use reelbench_remote::Service;
+use reelbench_testkit::http::{Play, Server, answer, raw};
 
-use crate::server::{Play, Server, answer, raw, said};
-use crate::setup::{KEY, keyed, openai, spec, transcribe_one};
+use crate::setup::{KEY, keyed, openai, said, spec, transcribe_one};
 
 fn repeated(status: u16) -> Play {
     answer(
         status,
-        &format!(r#"{{"error": {{"message": "Incorrect API key provided: {KEY}.", "code": "{KEY}"}}}}"#),
+        format!(r#"{{"error": {{"message": "Incorrect API key provided: {KEY}.", "code": "{KEY}"}}}}"#),
     )
 }
 
@@ -22,8 +22,8 @@ fn a_service_that_repeats_the_key_is_not_quoted_with_it() {
         repeated(500),
         answer(404, KEY),
         answer(200, KEY),
-        answer(200, &format!(r#"{{"error": {{"message": "{KEY}"}}}}"#)),
-        answer(200, &format!(r#"{{"text": "a", "segments": "{KEY}"}}"#)),
+        answer(200, format!(r#"{{"error": {{"message": "{KEY}"}}}}"#)),
+        answer(200, format!(r#"{{"text": "a", "segments": "{KEY}"}}"#)),
         answer(302, KEY),
         answer(200, ""),
         raw(KEY),
@@ -60,7 +60,7 @@ fn a_service_shows_no_key_when_printed() {
 
 #[test]
 fn a_long_message_is_cut() {
-    let server = Server::playing(Vec::new(), answer(400, &"word ".repeat(10_000)));
+    let server = Server::playing(Vec::new(), answer(400, "word ".repeat(10_000)));
     let error = transcribe_one(&openai(&server)).unwrap_err();
     assert!(error.to_string().chars().count() < 400);
 }

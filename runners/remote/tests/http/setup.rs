@@ -8,8 +8,7 @@ use reelbench_protocol::{RemoteSpec, Transcript};
 use reelbench_remote::{
     ApiKey, Concurrency, Piece, RemoteAsr, RemoteError, RetryPolicy, Service, Transcribed,
 };
-
-use crate::server::{Play, Received, Server, said};
+use reelbench_testkit::http::{Play, Received, Server, answer};
 
 pub(crate) const KEY: &str = "sk-local-4711";
 
@@ -21,6 +20,11 @@ pub(crate) const QUICK: RetryPolicy = RetryPolicy {
     longest_wait: Duration::from_mins(5),
     limits: 64,
 };
+
+/// A transcript of one word.
+pub(crate) fn said(word: &str) -> Play {
+    answer(200, format!(r#"{{"text": "{word}"}}"#))
+}
 
 pub(crate) fn spec(server: &Server) -> RemoteSpec {
     RemoteSpec {

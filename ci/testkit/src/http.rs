@@ -1,4 +1,4 @@
-//! A small HTTP/1.1 server that answers by a script.
+//! A small HTTP/1.1 server on a local port that answers by a script.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -9,48 +9,58 @@ use std::time::{Duration, Instant};
 
 /// A request as it arrived.
 #[derive(Debug, Clone)]
-pub(crate) struct Received {
-    pub(crate) method: String,
-    pub(crate) target: String,
+pub struct Received {
+    /// `GET`, `POST` …
+    pub method: String,
+    /// Path and query.
+    pub target: String,
     headers: Vec<(String, String)>,
-    pub(crate) body: Vec<u8>,
-    pub(crate) at: Instant,
+    /// What follows the headers.
+    pub body: Vec<u8>,
+    /// When its headers were read.
+    pub at: Instant,
 }
 
 impl Received {
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+    /// A header, whatever the case of its name.
+    pub fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.as_str())
+    }
+
+    /// The same request for something else.
+    #[must_use]
+    pub fn at_target(self, target: String) -> Self {
+        Self { target, ..self }
     }
 }
 
 /// What the server does with a request.
 #[derive(Debug, Clone)]
-pub(crate) enum Play {
+pub enum Play {
     /// A whole answer; the connection stays open.
-    Answer { status: u16, headers: Vec<(&'static str, String)>, body: String },
+    #[expect(missing_docs, reason = "an answer's parts have their usual names")]
+    Answer { status: u16, headers: Vec<(&'static str, String)>, body: Vec<u8> },
     /// These bytes, then the connection is closed.
     Raw(Vec<u8>),
     /// These bytes, then a space every so often for ever.
     Drip(&'static str),
 }
 
-pub(crate) fn answer(status: u16, body: &str) -> Play {
-    Play::Answer { status, headers: Vec::new(), body: body.to_owned() }
+/// An answer without headers of its own.
+pub fn answer(status: u16, body: impl AsRef<[u8]>) -> Play {
+    answer_with(status, &[], body)
 }
 
-pub(crate) fn answer_with(status: u16, headers: &[(&'static str, &str)], body: &str) -> Play {
+/// An answer with headers.
+pub fn answer_with(status: u16, headers: &[(&'static str, &str)], body: impl AsRef<[u8]>) -> Play {
     let headers = headers.iter().map(|&(name, value)| (name, value.to_owned())).collect();
-    Play::Answer { status, headers, body: body.to_owned() }
+    Play::Answer { status, headers, body: body.as_ref().to_owned() }
 }
 
-pub(crate) fn raw(bytes: &str) -> Play {
+/// Bytes as they are.
+pub fn raw(bytes: &str) -> Play {
     Play::Raw(bytes.as_bytes().to_vec())
-}
-
-/// A transcript of one word.
-pub(crate) fn said(word: &str) -> Play {
-    answer(200, &format!(r#"{{"text": "{word}"}}"#))
 }
 
 type Script = dyn Fn(usize, &Received) -> Play + Send + Sync;
@@ -68,19 +78,19 @@ struct Shared {
 }
 
 /// The server; it stops when dropped.
-pub(crate) struct Server {
+pub struct Server {
     address: SocketAddr,
     shared: Arc<Shared>,
 }
 
 impl Server {
     /// A server whose script is told each request with its number, counted from 0 in order of arrival.
-    pub(crate) fn start(script: impl Fn(usize, &Received) -> Play + Send + Sync + 'static) -> Self {
+    pub fn start(script: impl Fn(usize, &Received) -> Play + Send + Sync + 'static) -> Self {
         Self::start_resetting(0, script)
     }
 
     /// The same, but the first `resets` requests are not read to their end and their connections are reset.
-    pub(crate) fn start_resetting(
+    pub fn start_resetting(
         resets: usize,
         script: impl Fn(usize, &Received) -> Play + Send + Sync + 'static,
     ) -> Self {
@@ -102,23 +112,27 @@ impl Server {
     }
 
     /// A server that plays one thing to the first requests in order, and `last` to all others.
-    pub(crate) fn playing(first: Vec<Play>, last: Play) -> Self {
+    pub fn playing(first: Vec<Play>, last: Play) -> Self {
         Self::start(move |number, _| first.get(number).unwrap_or(&last).clone())
     }
 
-    pub(crate) fn url(&self) -> String {
+    /// Its address, without a final `/`.
+    pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    pub(crate) fn received(&self) -> Vec<Received> {
+    /// Every request so far.
+    pub fn received(&self) -> Vec<Received> {
         self.shared.received.lock().unwrap().clone()
     }
 
-    pub(crate) fn most_under_way(&self) -> usize {
+    /// Most requests that it was working on at the same moment.
+    pub fn most_under_way(&self) -> usize {
         self.shared.most_under_way.load(Ordering::SeqCst)
     }
 
-    pub(crate) fn connections(&self) -> usize {
+    /// Connections so far.
+    pub fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::SeqCst)
     }
 }
@@ -180,7 +194,9 @@ impl Shared {
                 let lines =
                     headers.into_iter().chain([length]).map(|(name, value)| format!("{name}: {value}\r\n"));
                 let head = format!("HTTP/1.1 {status} Status\r\n{}\r\n", lines.collect::<String>());
-                stream.write_all((head + &body).as_bytes()).ok()
+                let mut answer = head.into_bytes();
+                answer.extend(body);
+                stream.write_all(&answer).ok()
             }
             Play::Raw(bytes) => {
                 let _ = stream.write_all(&bytes);
