@@ -186,8 +186,13 @@ impl QuantizedMatrix {
             Sums::default,
             |sums, (out, x)| {
                 let inputs = Inputs::new(x, self.columns);
-                for (index, tiles) in tiles.chunks_exact(self.columns / T::COLUMNS).enumerate() {
-                    self.scatter(index * ROWS, sums.products(tiles, &inputs), out);
+                let per_row = self.columns / T::COLUMNS;
+                let mut first = 0;
+                for tiles in tiles.chunks(kernel::TILE_ROWS * per_row) {
+                    for products in sums.products(tiles, per_row, &inputs) {
+                        self.scatter(first, products, out);
+                        first += ROWS;
+                    }
                 }
             },
         );
@@ -204,7 +209,8 @@ impl QuantizedMatrix {
         let mut products = vec![[0.0; ROWS]; rows_of_tiles * inputs.vectors()];
         let multiply = |(products, tiles): (&mut [[f32; ROWS]], &[T])| {
             let rows = products.chunks_exact_mut(inputs.vectors().max(1));
-            rows.zip(tiles.chunks_exact(per_row)).for_each(|(sums, tiles)| kernel::add(tiles, &inputs, sums));
+            rows.zip(tiles.chunks_exact(per_row))
+                .for_each(|(sums, tiles)| kernel::add([tiles], &inputs, [sums]));
         };
         if tasks == 1 {
             multiply((&mut products, tiles));
