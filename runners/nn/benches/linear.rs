@@ -17,12 +17,13 @@ const SHAPES: [(usize, usize, &[usize]); 3] =
 const BF16: Precision = Precision { dtype: DType::BF16, ..Precision::SINGLE };
 const F16: Precision = Precision { dtype: DType::F16, ..Precision::SINGLE };
 
-const PRECISIONS: [(&str, Precision); 5] = [
+const PRECISIONS: [(&str, Precision); 6] = [
     ("f32", Precision::SINGLE),
     ("bf16", BF16),
     ("f16", F16),
     ("q8_0", Precision::quantized(Quantization::Q8_0)),
     ("q4k", Precision::quantized(Quantization::Q4k)),
+    ("nf4", Precision::quantized(Quantization::Nf4)),
 ];
 
 fn linear(criterion: &mut Criterion) {

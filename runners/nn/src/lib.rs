@@ -7,6 +7,7 @@ mod generate;
 mod kv_cache;
 mod linear;
 mod matmul;
+mod nf4;
 mod norm;
 mod observe;
 mod panels;

@@ -7,8 +7,10 @@ use candle_core::quantized::{QMatMul, QTensor};
 use candle_core::{CpuStorage, CustomOp1, D, DType, Layout, Result, Shape, Tensor, bail};
 use candle_nn::{Init, Module, VarBuilder};
 use half::f16;
+use reelbench_protocol::Quantization;
 
 use crate::Precision;
+use crate::nf4::{self, Nf4Panel};
 use crate::panels::{NumberPanel, Panels};
 use crate::quantized::{Blocks, QuantizedMatrix};
 use crate::register::Pair;
@@ -30,6 +32,8 @@ pub enum Stored {
     As(DType),
     /// In ggml's blocks.
     In(Blocks),
+    /// In bitsandbytes' NF4, double quantization included.
+    Nf4,
 }
 
 /// `x · weightᵀ + bias`. How the weight is stored is this type's own business.
@@ -79,13 +83,13 @@ impl Linear {
 
     /// Takes `weight` and, if there is one, `bias`.
     ///
-    /// The weight is kept in `precision`, its blocks being chosen by [`Blocks::fitting`];
-    /// [`Linear::stored`] tells what came of it. On the processor a layer in blocks computes in
-    /// `f32`, whatever type it is given.
+    /// The weight is kept in `precision`, ggml's blocks being chosen by [`Blocks::fitting`] and
+    /// those of NF4 being 64 inputs; [`Linear::stored`] tells what came of it. A weight that
+    /// bitsandbytes has quantized to NF4 is taken as it is where that is the precision.
     ///
     /// # Errors
-    /// When a tensor is missing or misshapen, and when the quantization is `nf4`, which has no
-    /// product yet.
+    /// When a tensor is missing or misshapen, when it is quantized already but in another way than
+    /// asked, and with `nf4` on another device than the processor.
     pub fn load(
         inputs: usize,
         outputs: usize,
@@ -185,6 +189,15 @@ impl Weight {
             weights => Tensor::cat(weights, 0),
         };
         let on_processor = first.device().is_cpu();
+        let nf4_fits = inputs > 0 && inputs.is_multiple_of(nf4::BLOCK);
+        let precision = match precision.quantization {
+            Quantization::Nf4 if on_processor && nf4_fits => {
+                return Ok(Self::Own(Arc::new(Panels::<Nf4Panel>::load(inputs, parts)?)));
+            }
+            Quantization::Nf4 if on_processor => Precision { quantization: Quantization::None, ..precision },
+            _ => precision,
+        };
+        parts.iter().try_for_each(|(_, tensors)| nf4::refuse_state(tensors))?;
         Ok(match (Blocks::fitting(precision.quantization, inputs)?, on_processor) {
             (None, true) => Self::numbers(inputs, precision.dtype, read(precision.dtype))?,
             (None, false) => Self::Dense(joined(precision.dtype)?),

@@ -15,7 +15,7 @@ use rayon::prelude::*;
 
 use crate::linear::{Stored, WeightMatrix};
 use crate::register::Pair;
-pub(crate) use kernel::{Input, Inputs, Unit, VECTORS};
+pub(crate) use kernel::{Accumulate, Group, Input, Inputs, Rows, Sums, Unit, VECTORS};
 
 /// Rows of a panel.
 pub(crate) const PANEL: usize = 64;
@@ -53,7 +53,7 @@ pub(crate) trait Panel: Debug + Send + Sync {
 pub(crate) struct Panels<P> {
     pub(crate) rows: usize,
     pub(crate) columns: usize,
-    pub(crate) panels: Vec<P>,
+    pub(crate) parts: Vec<P>,
 }
 
 /// A panel of plain numbers, step by step.
@@ -73,18 +73,14 @@ where
     /// # Errors
     /// When a tensor cannot be had, is not on the processor or has another type or other columns.
     pub(crate) fn joined(columns: usize, weights: impl Iterator<Item = Result<Tensor>>) -> Result<Self> {
-        let mut matrix = Self { rows: 0, columns, panels: Vec::new() };
+        let mut matrix = Self { rows: 0, columns, parts: Vec::new() };
         for weight in weights {
-            let weight = weight?.contiguous()?;
-            let (rows, found) = weight.dims2()?;
+            let weight = weight?;
+            let (_, found) = weight.dims2()?;
             if found != columns || columns == 0 {
                 bail!("{found} columns cannot be rows of {columns}");
             }
-            let (storage, layout) = weight.storage_and_layout();
-            let Storage::Cpu(storage) = &*storage else { bail!("the weight must be on the processor") };
-            let values =
-                &U::Number::cpu_storage_as_slice(storage)?[layout.start_offset()..][..rows * columns];
-            matrix.append(values);
+            with_values(&weight, |values| matrix.append(values))?;
         }
         Ok(matrix)
     }
@@ -101,9 +97,20 @@ where
             let start = first + index * PANEL;
             NumberPanel { rows: start..start + values.len() / columns, units }
         });
-        self.panels.par_extend(panels);
+        self.parts.par_extend(panels);
         self.rows += values.len() / columns;
     }
+}
+
+/// Gives out a tensor's values, row by row.
+///
+/// # Errors
+/// When the tensor is not on the processor or has another type.
+pub(crate) fn with_values<T: WithDType, R>(tensor: &Tensor, work: impl FnOnce(&[T]) -> R) -> Result<R> {
+    let tensor = tensor.contiguous()?;
+    let (storage, layout) = tensor.storage_and_layout();
+    let Storage::Cpu(storage) = &*storage else { bail!("the tensor must be on the processor") };
+    Ok(work(&T::cpu_storage_as_slice(storage)?[layout.start_offset()..][..tensor.elem_count()]))
 }
 
 macro_rules! number_panels {
@@ -138,7 +145,7 @@ impl<P: Panel> WeightMatrix for Panels<P> {
     }
 
     fn bytes(&self) -> u64 {
-        self.panels.iter().map(|panel| panel.bytes() as u64).sum()
+        self.parts.iter().map(|panel| panel.bytes() as u64).sum()
     }
 
     fn apply(&self, x: &[f32], out: &mut [f32]) {
@@ -149,7 +156,7 @@ impl<P: Panel> WeightMatrix for Panels<P> {
         let tasks = tasks.zip(x.par_chunks(VECTORS_PER_TASK * self.columns));
         tasks.for_each_init(Vec::new, |sums, (out, x)| {
             let inputs = Inputs::new(x, self.columns);
-            for panel in &self.panels {
+            for panel in &self.parts {
                 sums.clear();
                 sums.resize(inputs.vectors(), [0.0; PANEL]);
                 panel.add(&inputs, sums);
@@ -162,21 +169,21 @@ impl<P: Panel> WeightMatrix for Panels<P> {
 impl<P: Panel> Panels<P> {
     fn spread_panels(&self, x: &[f32], out: &mut [f32]) {
         let inputs = Inputs::new(x, self.columns);
-        let mut sums = vec![[0.0; PANEL]; self.panels.len() * inputs.vectors()];
+        let mut sums = vec![[0.0; PANEL]; self.parts.len() * inputs.vectors()];
         if sums.is_empty() {
             return;
         }
         let add = |(sums, panel): (&mut [[f32; PANEL]], &P)| panel.add(&inputs, sums);
         if self.rows * x.len() < PARALLEL_FROM {
-            sums.chunks_exact_mut(inputs.vectors()).zip(&self.panels).for_each(add);
+            sums.chunks_exact_mut(inputs.vectors()).zip(&self.parts).for_each(add);
         } else {
             // A quarter of a thread's share at a time: enough to start with, and to make up for a
             // thread that was held up.
-            let at_once = (self.panels.len() / (4 * rayon::current_num_threads())).max(1);
-            let tasks = sums.par_chunks_exact_mut(inputs.vectors()).zip(&self.panels);
+            let at_once = (self.parts.len() / (4 * rayon::current_num_threads())).max(1);
+            let tasks = sums.par_chunks_exact_mut(inputs.vectors()).zip(&self.parts);
             tasks.with_min_len(at_once).for_each(add);
         }
-        for (sums, panel) in sums.chunks_exact(inputs.vectors()).zip(&self.panels) {
+        for (sums, panel) in sums.chunks_exact(inputs.vectors()).zip(&self.parts) {
             self.scatter(panel, sums, out);
         }
     }

@@ -23,8 +23,10 @@ use tiles::{Tile, TileQ4k, TileQ8_0};
 /// Weights that cannot be quantized.
 #[derive(Debug, thiserror::Error)]
 pub enum QuantizeError {
-    /// A quantization without a product here.
-    #[error("weights cannot be stored as `nf4` yet; use none, q8_0 or q4k")]
+    /// A quantization without ggml's blocks.
+    #[error(
+        "`nf4` is not stored in ggml's blocks and has products on the processor only; use none, q8_0 or q4k"
+    )]
     Nf4,
 }
 

@@ -19,8 +19,8 @@ use portable as in_use;
 mod avx512 {
     use std::arch::x86_64::{
         __m512, __m512i, _mm256_loadu_si256, _mm512_cvtph_ps, _mm512_fmadd_ps, _mm512_loadu_ps,
-        _mm512_loadu_si512, _mm512_permutexvar_ps, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps,
-        _mm512_srli_epi32, _mm512_storeu_ps,
+        _mm512_loadu_si512, _mm512_mul_ps, _mm512_permutexvar_ps, _mm512_set1_epi32, _mm512_set1_ps,
+        _mm512_setzero_ps, _mm512_srli_epi32, _mm512_storeu_ps,
     };
 
     use half::f16;
@@ -73,6 +73,11 @@ mod avx512 {
         #[inline]
         pub(crate) fn mul_add(self, factor: Self, addend: Self) -> Self {
             Self(unsafe { _mm512_fmadd_ps(self.0, factor.0, addend.0) })
+        }
+
+        #[inline]
+        pub(crate) fn times(self, factor: Self) -> Self {
+            Self(unsafe { _mm512_mul_ps(self.0, factor.0) })
         }
 
         /// `self` plus both products of every pair of `a` and `b`.
@@ -187,6 +192,10 @@ mod portable {
             Self(std::array::from_fn(|lane| fused(self.0[lane], factor.0[lane], addend.0[lane])))
         }
 
+        pub(crate) fn times(self, factor: Self) -> Self {
+            Self(std::array::from_fn(|lane| self.0[lane] * factor.0[lane]))
+        }
+
         pub(crate) fn add_products(self, a: Pairs, b: Pairs) -> Self {
             let half = |pairs: Pairs, place: usize| Self(pairs.0.map(|pair| pair[place].to_f32()));
             half(a, 0).mul_add(half(b, 0), half(a, 1).mul_add(half(b, 1), self))
@@ -251,6 +260,7 @@ mod tests {
                     stored(sums.add_products(Pairs::load(&pairs(a)), Pairs::splat(pairs(b)[5]))),
                     stored(sums.select(Nibbles::load(&bytes))),
                     stored(sums.select(Nibbles::load(&bytes).next().next().next())),
+                    stored(Register::load(&a).times(sums)),
                     stored(Register::zero()),
                 ]
             }};

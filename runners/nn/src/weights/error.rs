@@ -71,7 +71,8 @@ pub enum WeightsError {
         found: Shape,
     },
     /// A tensor is stored in a type that holds no real numbers.
-    #[error("{}: tensor `{tensor}` is stored as {dtype}; F32, F16, BF16 and F64 can be read", path.display())]
+    #[error("{}: tensor `{tensor}` is stored as {dtype}; weights can be read as F32, F16, BF16 and F64, \
+             quantized ones as bitsandbytes' NF4 only", path.display())]
     StoredAs {
         /// The file.
         path: PathBuf,

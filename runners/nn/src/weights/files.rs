@@ -142,7 +142,11 @@ impl TensorFiles {
                 found: Shape::from(entry.shape.clone()),
             });
         }
-        if !matches!(entry.dtype, Dtype::F64 | Dtype::F32 | Dtype::F16 | Dtype::BF16) {
+        let readable = match dtype {
+            DType::U8 => entry.dtype == Dtype::U8,
+            _ => matches!(entry.dtype, Dtype::F64 | Dtype::F32 | Dtype::F16 | Dtype::BF16),
+        };
+        if !readable {
             let dtype = format!("{:?}", entry.dtype);
             return Err(WeightsError::StoredAs { path: shard.path.clone(), tensor: name.to_owned(), dtype });
         }
