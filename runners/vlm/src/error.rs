@@ -190,9 +190,7 @@ impl From<VlmError> for Failure {
             VlmError::Weights(_)
             | VlmError::ImageToken { .. }
             | VlmError::Mark(..)
-            | VlmError::Tokenizer(_) => {
-                FailureKind::Weights
-            }
+            | VlmError::Tokenizer(_) => FailureKind::Weights,
             VlmError::NoFrames
             | VlmError::EmptyFrame { .. }
             | VlmError::PromptImages { .. }

@@ -110,7 +110,8 @@ impl LlavaNext {
     /// Tiles, prompt and tokens, after checking that they fit the model.
     fn preprocess(&self, scene: &SceneInput<'_>, request: &CaptionRequest) -> Result<Input, VlmError> {
         let frames = scene.frames;
-        let prompt = prompt::prompt(self.config.form, frames.len(), scene.question, request.prompt.as_deref())?;
+        let prompt =
+            prompt::prompt(self.config.form, frames.len(), scene.question, request.prompt.as_deref())?;
         let side = self.config.vision.patches_per_side();
         let packings: Vec<Packing> = frames
             .iter()

@@ -123,7 +123,9 @@ impl RawConfig {
         let form = match text.layout {
             TextLayout::Mistral => PromptForm::Mistral,
             TextLayout::Llama => PromptForm::Vicuna,
-            TextLayout::Phi3 => return Err("text_config.model_type: only mistral and llama are supported".to_owned()),
+            TextLayout::Phi3 => {
+                return Err("text_config.model_type: only mistral and llama are supported".to_owned());
+            }
         };
         let vision_layers = vision
             .layers_below(self.vision_feature_layer.unwrap_or(-2))

@@ -24,8 +24,8 @@ fn check(folder: &Path, (pixels, embeddings): (usize, usize)) {
         let values: Vec<f32> = found.flatten_all().unwrap().to_vec1().unwrap();
         let sampled: Vec<f32> = values.into_iter().step_by(embeddings).collect();
         let count = sampled.len();
-        // Without a norm behind the tower these grow to 20,000. Measured: 2.7e-5 at most, where the
-        // reference itself is 1.8e-5 away from the same computation in `f64`.
+        // Without a norm behind the tower they grow to 20,000. Measured: 4.1e-5 at most, where the reference
+        // is 3.1e-5 and this is 2.2e-5 away from the same computation in `f64`.
         let sampled = Tensor::from_vec(sampled, count, &Device::Cpu).unwrap();
         let name = if embeddings == 1 { "embeddings" } else { "embeddings_every_11" };
         case.check_tensor(name, &sampled, 5e-5);

@@ -70,8 +70,14 @@ mod tests {
         for (scaling, key) in [
             (r#"{"short_factor": [1, 1], "long_factor": [1, 1]}"#, "rope_scaling.type"),
             (r#"{"type": "su", "short_factor": [1, 1]}"#, "rope_scaling.long_factor: 0"),
-            (r#"{"type": "su", "short_factor": [1, 0], "long_factor": [1, 1]}"#, "rope_scaling.short_factor: 0"),
-            (r#"{"type": "su", "short_factor": [1, 1, 1], "long_factor": [1, 1]}"#, "rope_scaling.short_factor: 3"),
+            (
+                r#"{"type": "su", "short_factor": [1, 0], "long_factor": [1, 1]}"#,
+                "rope_scaling.short_factor: 0",
+            ),
+            (
+                r#"{"type": "su", "short_factor": [1, 1, 1], "long_factor": [1, 1]}"#,
+                "rope_scaling.short_factor: 3",
+            ),
         ] {
             assert!(resolve(scaling).unwrap_err().starts_with(key), "{scaling}");
         }

@@ -4,8 +4,7 @@ use super::*;
 use crate::text::Projections;
 
 fn published() -> Value {
-    let path =
-        concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/published-form/phi-3-vision.config.json");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/published-form/phi-3-vision.config.json");
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
@@ -64,9 +63,8 @@ fn what_is_not_supported_is_named() {
 fn crops_are_the_requests_or_the_checkpoints_or_four() {
     let config = resolve(&published()).unwrap();
     assert_eq!(config.num_crops(None).unwrap(), 4);
-    let preprocessor = |text: &str| {
-        serde_json::from_str::<RawPreprocessor>(text).unwrap().apply(config.clone())
-    };
+    let preprocessor =
+        |text: &str| serde_json::from_str::<RawPreprocessor>(text).unwrap().apply(config.clone());
     let sixteen = preprocessor(r#"{"num_crops": 16}"#).unwrap();
     assert_eq!((sixteen.num_crops(None).unwrap(), sixteen.num_crops(Some(9)).unwrap()), (16, 9));
     for outside in [0, 65] {
