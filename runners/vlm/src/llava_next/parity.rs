@@ -15,7 +15,9 @@ const PIXEL_STRIDE: usize = 331;
 fn check(folder: &Path) {
     let model = testing::local(LlavaNext::load, folder).unwrap();
     let cases = Case::all_of(folder);
-    cases.iter().for_each(|case| check_case(&model, case));
+    for case in &cases {
+        check_case(&model, case);
+    }
     check_generations(&model, &cases);
 }
 

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::MOST_CROPS;
 use super::hd::HdTransform;
 use crate::VlmError;
-use crate::checks::only;
+use crate::checks::{counts, only};
 use crate::clip::ClipVisionConfig;
 use crate::memory::{QUESTION_TOKENS, Workload, estimate, linears, singles};
 use crate::pixels::RawPixels;
@@ -182,12 +182,11 @@ impl RawTower {
     fn resolve(self) -> Result<(ClipVisionConfig, usize), String> {
         only("name", self.name.as_deref(), "clip_vision_model")?;
         only("type_feature", self.type_feature.as_deref(), "patch")?;
-        let vision = match self.vision_config {
-            Some(vision) => vision,
-            None => {
-                only("model_name", self.model_name.as_deref(), "openai/clip-vit-large-patch14-336")?;
-                ClipVisionConfig::vit_l_14_336()
-            }
+        let vision = if let Some(vision) = self.vision_config {
+            vision
+        } else {
+            only("model_name", self.model_name.as_deref(), "openai/clip-vit-large-patch14-336")?;
+            ClipVisionConfig::vit_l_14_336()
         };
         vision.check().map_err(|reason| format!("vision_config.{reason}"))?;
         let layers = vision
@@ -212,8 +211,8 @@ impl RawTower {
 impl RawPreprocessor {
     fn apply(self, mut config: Phi3VConfig) -> Result<Phi3VConfig, String> {
         config.transform = HdTransform::new(config.vision.image_size, self.pixels.levels()?);
-        config.num_crops =
-            config.num_crops(self.num_crops).map_err(|_| format!("num_crops: use 1 to {MOST_CROPS}"))?;
+        config.num_crops = self.num_crops.unwrap_or(DEFAULT_NUM_CROPS);
+        counts(&[("num_crops", config.num_crops, MOST_CROPS)])?;
         Ok(config)
     }
 }

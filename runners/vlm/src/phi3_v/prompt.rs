@@ -14,8 +14,8 @@ pub(super) fn prompt(frames: usize, question: &str, given: Option<&str>) -> Stri
     let [user, end_of_turn, assistant] = MARKS;
     given.map_or_else(
         || {
-            let images: String = (1..=frames).map(|number| format!("{begin}{number}{end}\n")).collect();
-            format!("{user}\n{images}{question}{end_of_turn}\n{assistant}\n")
+            let images: Vec<String> = (1..=frames).map(|number| format!("{begin}{number}{end}\n")).collect();
+            format!("{user}\n{}{question}{end_of_turn}\n{assistant}\n", images.concat())
         },
         str::to_owned,
     )

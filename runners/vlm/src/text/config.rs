@@ -23,6 +23,60 @@ pub(crate) enum TextLayout {
     Phi3,
 }
 
+/// What a class takes where a file says nothing.
+struct Defaults {
+    hidden_size: usize,
+    intermediate_size: usize,
+    /// As many as query heads where there is none.
+    kv_heads: Option<usize>,
+    positions: usize,
+    vocab_size: usize,
+    rms_norm_eps: f64,
+    eos: u32,
+}
+
+impl TextLayout {
+    /// The class that `model_type` names.
+    fn named(model_type: Option<&str>) -> Result<Self, String> {
+        match model_type {
+            Some("mistral") => Ok(Self::Mistral),
+            // The class that transformers takes where no name is given.
+            Some("llama") | None => Ok(Self::Llama),
+            Some("phi3_v") => Ok(Self::Phi3),
+            Some(other) => {
+                Err(format!("model_type: `{other}` is not supported; mistral, llama and phi3_v are"))
+            }
+        }
+    }
+
+    fn defaults(self) -> Defaults {
+        let llama = Defaults {
+            hidden_size: 4096,
+            intermediate_size: 11_008,
+            kv_heads: None,
+            positions: 2048,
+            vocab_size: 32_000,
+            rms_norm_eps: 1e-6,
+            eos: 2,
+        };
+        match self {
+            Self::Llama => llama,
+            Self::Mistral => {
+                Defaults { intermediate_size: 14_336, kv_heads: Some(8), positions: 4096 * 32, ..llama }
+            }
+            Self::Phi3 => Defaults {
+                hidden_size: 3072,
+                intermediate_size: 8192,
+                positions: 4096,
+                vocab_size: 32_064,
+                rms_norm_eps: 1e-5,
+                eos: 32_000,
+                ..llama
+            },
+        }
+    }
+}
+
 /// `text_config` as written. Absent values are [`TextLayout`]'s defaults.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub(crate) struct RawTextConfig {
@@ -144,62 +198,41 @@ impl RawTextConfig {
     /// # Errors
     /// What is wrong, beginning with the key.
     pub(crate) fn resolve(self) -> Result<TextConfig, String> {
-        let layout = match self.model_type.as_deref() {
-            Some("mistral") => TextLayout::Mistral,
-            // The class's own default.
-            Some("llama") | None => TextLayout::Llama,
-            Some("phi3_v") => TextLayout::Phi3,
-            Some(other) => {
-                return Err(format!("model_type: `{other}` is not supported; mistral, llama and phi3_v are"));
-            }
-        };
-        self.refuse_variants()?;
-        let (hidden_size, intermediate_size, kv_heads) = match layout {
-            TextLayout::Mistral => (4096, 14_336, Some(8)),
-            TextLayout::Llama => (4096, 11_008, None),
-            TextLayout::Phi3 => (3072, 8192, None),
-        };
-        let (positions, vocab_size, rms_norm_eps, eos) = match layout {
-            TextLayout::Mistral => (4096 * 32, 32_000, 1e-6, 2),
-            TextLayout::Llama => (2048, 32_000, 1e-6, 2),
-            TextLayout::Phi3 => (4096, 32_064, 1e-5, 32_000),
-        };
-        let projections = if layout == TextLayout::Phi3 { Projections::Joined } else { Projections::Apart };
-        let hidden_size = self.hidden_size.unwrap_or(hidden_size);
+        let layout = TextLayout::named(self.model_type.as_deref())?;
+        self.refuse_variants(layout)?;
+        let defaults = layout.defaults();
+        let hidden_size = self.hidden_size.unwrap_or(defaults.hidden_size);
         let heads = self.num_attention_heads.unwrap_or(32);
         let head_dim = self.head_dim.unwrap_or(hidden_size / heads.max(1));
-        let positions = self.max_position_embeddings.unwrap_or(positions);
-        let long_rope = match self.rope_scaling {
-            None => None,
-            Some(scaling) if layout == TextLayout::Phi3 => {
-                let original = self.original_max_position_embeddings.unwrap_or(4096);
-                Some(scaling.resolve(head_dim, original, positions)?)
-            }
-            Some(_) => return Err("rope_scaling: scaled rotary positions are not supported".to_owned()),
-        };
+        let positions = self.max_position_embeddings.unwrap_or(defaults.positions);
+        let original = self.original_max_position_embeddings.unwrap_or(4096);
+        let long_rope = self.rope_scaling.map(|scaling| scaling.resolve(head_dim, original, positions));
         let config = TextConfig {
             layout,
-            projections,
+            projections: if layout == TextLayout::Phi3 { Projections::Joined } else { Projections::Apart },
             hidden_size,
-            intermediate_size: self.intermediate_size.unwrap_or(intermediate_size),
+            intermediate_size: self.intermediate_size.unwrap_or(defaults.intermediate_size),
             num_hidden_layers: self.num_hidden_layers.unwrap_or(32),
             num_attention_heads: heads,
-            num_key_value_heads: self.num_key_value_heads.or(kv_heads).unwrap_or(heads),
+            num_key_value_heads: self.num_key_value_heads.or(defaults.kv_heads).unwrap_or(heads),
             head_dim,
-            vocab_size: self.vocab_size.unwrap_or(vocab_size),
+            vocab_size: self.vocab_size.unwrap_or(defaults.vocab_size),
             max_position_embeddings: positions,
-            rms_norm_eps: self.rms_norm_eps.unwrap_or(rms_norm_eps),
+            rms_norm_eps: self.rms_norm_eps.unwrap_or(defaults.rms_norm_eps),
             rope_theta: self.rope_theta.unwrap_or(10_000.0),
-            long_rope,
+            long_rope: long_rope.transpose()?,
             sliding_window: self.sliding_window.resolve(layout),
             tie_word_embeddings: self.tie_word_embeddings.unwrap_or(false),
-            eos: self.eos_token_id.map_or_else(|| vec![eos], Vec::from),
+            eos: self.eos_token_id.map_or_else(|| vec![defaults.eos], Vec::from),
         };
         config.check()?;
         Ok(config)
     }
 
-    fn refuse_variants(&self) -> Result<(), String> {
+    fn refuse_variants(&self, layout: TextLayout) -> Result<(), String> {
+        if self.rope_scaling.is_some() && layout != TextLayout::Phi3 {
+            return Err("rope_scaling: scaled rotary positions are not supported".to_owned());
+        }
         if let Some(act) = self.hidden_act.as_deref().filter(|act| *act != "silu") {
             return Err(format!("hidden_act: `{act}` is not supported; silu is"));
         }
