@@ -14,8 +14,8 @@ Examples:
   bench fetch matrix.yaml --offline         only tell what is missing
   HF_TOKEN=... bench fetch matrix.yaml      models behind a licence
 
-Models come from the hub (HF_ENDPOINT) into its cache (HF_HUB_CACHE, else HF_HOME/hub), where every program that
-knows the cache finds them; films come into reelbench/datasets below XDG_CACHE_HOME. Every download is held against
+Models come from the hub (HF_ENDPOINT) into its cache (HF_HUB_CACHE, else HF_HOME/hub), where every program that \
+knows the cache finds them; films come into reelbench/datasets below XDG_CACHE_HOME. Every download is held against \
 its hash before it gets its name; one that was interrupted goes on where it ended.
 
 Exit codes:
