@@ -118,7 +118,7 @@ impl Fetcher {
         let answer = answer.map_err(|error| self.explained(model, model.to_string(), error))?;
         let unusable = |reason| FetchError::Listing { model: model.clone(), reason };
         let listing = Listing::parse(&answer).map_err(unusable)?;
-        if is_commit(model.revision()) && !listing.commit.eq_ignore_ascii_case(model.revision()) {
+        if is_commit(model.revision()) && listing.commit != model.revision() {
             return Err(unusable(format!("it is of another commit, {}", listing.commit)));
         }
         Ok(listing)

@@ -94,9 +94,9 @@ fn is_plain(part: &str) -> bool {
     !matches!(part, "" | "." | "..") && part.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
 }
 
-/// Whether a revision is a whole commit, which never moves.
+/// Whether a revision is a whole commit, in lower-case digits as git prints it; such a one never moves.
 pub fn is_commit(revision: &str) -> bool {
-    revision.len() == 40 && revision.bytes().all(|byte| byte.is_ascii_hexdigit())
+    revision.len() == 40 && revision.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// An index of shards that cannot be used.
@@ -169,6 +169,7 @@ mod tests {
         let pinned: HubModel = format!("hf:a/b@{COMMIT}").parse().unwrap();
         assert_eq!(pinned.reference(cache), None);
         assert_eq!(pinned.cached_commit(cache).as_deref(), Some(COMMIT));
+        assert!(!is_commit(&COMMIT.to_uppercase()) && !is_commit(&COMMIT[1..]));
         let branch: HubModel = "hf:a/b@refs/pr/1".parse().unwrap();
         assert_eq!(branch.reference(cache), Some("/cache/models--a--b/refs/refs/pr/1".into()));
     }
