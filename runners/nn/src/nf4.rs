@@ -22,7 +22,7 @@ pub(crate) use stored::refuse_state;
 pub(crate) const BLOCK: usize = 64;
 
 /// Scales that share their largest.
-const SCALES: usize = 256;
+pub(crate) const SCALES: usize = 256;
 
 /// What a weight can be, in units of its block's scale.
 const FRACTIONS: [f32; 16] = [

@@ -3,11 +3,9 @@
 use candle_core::DType;
 use reelbench_protocol::Quantization;
 
+use crate::nf4;
+use crate::panels::PANEL;
 use crate::quantized::{Blocks, ROWS};
-
-/// Values that share a scale in NF4, and scales that share one in turn.
-const NF4_BLOCK: u64 = 64;
-const NF4_GROUP: u64 = 256;
 
 /// How a linear layer keeps its weight: in the blocks of `quantization` where its inputs fill them,
 /// and otherwise as numbers of `dtype`.
@@ -31,16 +29,18 @@ impl Precision {
         Self { quantization, ..Self::SINGLE }
     }
 
-    /// Bytes that a weight of `outputs` rows with `inputs` columns takes up in memory on the processor.
+    /// Bytes that a weight of `outputs` rows with `inputs` columns takes up in memory on the processor:
+    /// rows are kept side by side, so that the last ones may stand beside empty ones.
     pub fn weight_bytes(self, inputs: usize, outputs: usize) -> u64 {
-        let count = inputs as u64 * outputs as u64;
-        if self.quantization == Quantization::Nf4 {
-            let blocks = count.div_ceil(NF4_BLOCK);
-            return count.div_ceil(2) + blocks + 4 * blocks.div_ceil(NF4_GROUP);
+        let rows = outputs.next_multiple_of(PANEL);
+        if self.quantization == Quantization::Nf4 && inputs.is_multiple_of(nf4::BLOCK) {
+            let scales = rows * inputs / nf4::BLOCK;
+            return (rows * inputs / 2 + scales + scales.div_ceil(nf4::SCALES) * size_of::<f32>()) as u64;
         }
         match Blocks::fitting(self.quantization, inputs) {
             Ok(Some(blocks)) => blocks.row_bytes(inputs) * outputs.next_multiple_of(ROWS) as u64,
-            _ => count * self.dtype.size_in_bytes() as u64,
+            _ if self.dtype == DType::BF16 => (rows * inputs.next_multiple_of(2) * 2) as u64,
+            _ => (rows * inputs * self.dtype.size_in_bytes()) as u64,
         }
     }
 }

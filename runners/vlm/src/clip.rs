@@ -5,7 +5,6 @@ use candle_nn::VarBuilder;
 use reelbench_nn::{LayerNorm, Precision};
 use serde::Deserialize;
 
-use crate::memory::singles;
 use crate::vit::{VitEmbeddings, VitLayer, VitLayout, VitSizes};
 
 /// `vision_config`, with the defaults of transformers' `CLIPVisionConfig`.
@@ -94,9 +93,8 @@ impl ClipVisionConfig {
     /// Bytes that the weights of the first `layers` layers will take up in memory.
     pub(crate) fn weights_bytes(&self, layers: usize, precision: Precision) -> u64 {
         let sizes = self.sizes();
-        let (area, positions) = (sizes.patch.pow(2), sizes.positions());
         let layer = sizes.layer_bytes(VitLayout::Clip, precision);
-        singles(sizes.hidden * (3 * area + 1 + positions + 2)) + layer * layers as u64
+        sizes.embeddings_bytes() + layer * layers as u64
     }
 
     /// Bytes that as many pictures are computed in.

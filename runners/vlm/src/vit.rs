@@ -39,17 +39,25 @@ impl VitSizes {
         self.patches_per_side().pow(2) + 1
     }
 
+    /// Bytes that the patches' kernel, the class, the positions and a norm will take up in memory.
+    pub(crate) fn embeddings_bytes(&self) -> u64 {
+        let kernel = Precision::SINGLE.weight_bytes(3 * self.patch.pow(2), self.hidden);
+        kernel + singles(self.hidden * (1 + self.positions() + 2))
+    }
+
     /// Bytes that the weights of a layer will take up in memory.
     pub(crate) fn layer_bytes(&self, layout: VitLayout, precision: Precision) -> u64 {
         let &Self { hidden, inner, .. } = self;
-        let qkv_bias = if layout.qkv_bias() == Bias::With { 3 * hidden } else { 0 };
-        let layers = [
-            (hidden, 3 * hidden, qkv_bias),
-            (hidden, hidden, hidden),
-            (hidden, inner, inner),
-            (inner, hidden, hidden),
-        ];
-        linears(precision, &layers) + singles(4 * hidden)
+        let square = (hidden, hidden, hidden);
+        let qkv = match layout {
+            VitLayout::Clip => linears(precision, &[square; 3]),
+            VitLayout::Blip { qkv_bias: Bias::With } => {
+                linears(precision, &[(hidden, 3 * hidden, 3 * hidden)])
+            }
+            VitLayout::Blip { qkv_bias: Bias::Without } => linears(precision, &[(hidden, 3 * hidden, 0)]),
+        };
+        let others = [square, (hidden, inner, inner), (inner, hidden, hidden)];
+        qkv + linears(precision, &others) + singles(4 * hidden)
     }
 
     /// Bytes that as many pictures are computed in.
@@ -89,15 +97,6 @@ pub(crate) enum VitLayout {
         /// Whether queries, keys and values have one.
         qkv_bias: Bias,
     },
-}
-
-impl VitLayout {
-    fn qkv_bias(self) -> Bias {
-        match self {
-            Self::Clip => Bias::With,
-            Self::Blip { qkv_bias } => qkv_bias,
-        }
-    }
 }
 
 /// From pixels to positions.

@@ -29,8 +29,10 @@ impl InstructBlipConfig {
 impl VisionConfig {
     fn weights_bytes(&self, precision: Precision) -> u64 {
         let sizes = self.sizes();
-        let embeddings = singles(sizes.hidden * (3 * sizes.patch.pow(2) + 2 + sizes.positions() + 2));
-        embeddings + sizes.layer_bytes(self.layout(), precision) * sizes.layers as u64
+        // The convolution has a bias here.
+        sizes.embeddings_bytes()
+            + singles(sizes.hidden)
+            + sizes.layer_bytes(self.layout(), precision) * sizes.layers as u64
     }
 }
 
@@ -38,8 +40,8 @@ impl QFormerConfig {
     fn weights_bytes(&self, queries: usize, picture: usize, precision: Precision) -> u64 {
         let &Self { hidden_size: hidden, intermediate_size: inner, num_hidden_layers: layers, .. } = self;
         let attention = |source| {
-            let linear =
-                [(hidden, hidden, hidden), (source, 2 * hidden, 2 * hidden), (hidden, hidden, hidden)];
+            let (square, other) = ((hidden, hidden, hidden), (source, hidden, hidden));
+            let linear = [square, other, other, square];
             linears(precision, &linear) + singles(2 * hidden)
         };
         let mlp =

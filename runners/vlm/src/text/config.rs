@@ -260,7 +260,15 @@ impl TextConfig {
     pub(crate) fn weights_bytes(&self, precisions: &Precisions) -> u64 {
         let &Self { hidden_size: hidden, intermediate_size: inner, .. } = self;
         let (q, kv) = (self.num_attention_heads * self.head_dim, self.num_key_value_heads * self.head_dim);
-        let layer = [(hidden, q + 2 * kv, 0), (q, hidden, 0), (hidden, 2 * inner, 0), (inner, hidden, 0)];
+        let qkv = match self.projections {
+            Projections::Apart => [(hidden, q, 0), (hidden, kv, 0), (hidden, kv, 0)],
+            Projections::Joined => [(hidden, q + 2 * kv, 0), (hidden, 0, 0), (hidden, 0, 0)],
+        };
+        let gate_up = match self.projections {
+            Projections::Apart => [(hidden, inner, 0), (hidden, inner, 0)],
+            Projections::Joined => [(hidden, 2 * inner, 0), (hidden, 0, 0)],
+        };
+        let layer = [qkv.as_slice(), &[(q, hidden, 0)], &gate_up, &[(inner, hidden, 0)]].concat();
         let layer = linears(precisions.layers, &layer) + singles(2 * hidden);
         let head = if self.tie_word_embeddings { 0 } else { self.vocab_size };
         singles(self.vocab_size * hidden)
