@@ -45,7 +45,6 @@ const FRACTIONS: [f32; 16] = [
 ];
 
 /// A quantized tensor as bitsandbytes stores it.
-#[derive(Debug)]
 struct Quantized {
     /// Two weights in a byte, the first in its high half.
     weights: Vec<u8>,
@@ -55,7 +54,6 @@ struct Quantized {
 }
 
 /// What bytes of scales stand for.
-#[derive(Debug)]
 struct ScaleKey {
     /// What a byte means, in units of the largest.
     fractions: [f32; 256],
@@ -65,7 +63,6 @@ struct ScaleKey {
 }
 
 /// Up to 64 rows: the weights two columns at a time, as [`kernel`] reads them.
-#[derive(Debug)]
 pub(crate) struct Nf4Panel {
     rows: Range<usize>,
     /// Shape (blocks of a row, 32 pairs of columns).

@@ -6,7 +6,7 @@
 
 mod kernel;
 
-use std::fmt::Debug;
+use std::fmt::{self, Debug, Formatter};
 use std::ops::Range;
 
 use candle_core::{DType, Result, Storage, Tensor, WithDType, bail};
@@ -31,7 +31,7 @@ const VECTORS_PER_TASK: usize = 32 * VECTORS;
 const PARALLEL_FROM: usize = 1 << 18;
 
 /// Up to 64 rows of a matrix.
-pub(crate) trait Panel: Debug + Send + Sync {
+pub(crate) trait Panel: Send + Sync {
     /// What its vectors are taken apart into.
     type Input: Input;
 
@@ -49,15 +49,21 @@ pub(crate) trait Panel: Debug + Send + Sync {
 }
 
 /// A matrix.
-#[derive(Debug)]
 pub(crate) struct Panels<P> {
     pub(crate) rows: usize,
     pub(crate) columns: usize,
     pub(crate) parts: Vec<P>,
 }
 
+/// Without the millions of numbers.
+impl<P> Debug for Panels<P> {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        let Self { rows, columns, .. } = self;
+        formatter.debug_struct("Panels").field("rows", rows).field("columns", columns).finish_non_exhaustive()
+    }
+}
+
 /// A panel of plain numbers, step by step.
-#[derive(Debug)]
 pub(crate) struct NumberPanel<U> {
     rows: Range<usize>,
     units: Vec<[U; PANEL]>,
@@ -152,7 +158,7 @@ impl<P: Panel> WeightMatrix for Panels<P> {
         if x.len() / self.columns <= SPREAD_PANELS {
             return self.spread_panels(x, out);
         }
-        let tasks = out.par_chunks_mut(VECTORS_PER_TASK * self.rows);
+        let tasks = out.par_chunks_mut((VECTORS_PER_TASK * self.rows).max(1));
         let tasks = tasks.zip(x.par_chunks(VECTORS_PER_TASK * self.columns));
         tasks.for_each_init(Vec::new, |sums, (out, x)| {
             let inputs = Inputs::new(x, self.columns);
