@@ -197,3 +197,5 @@ impl FamilyModel for InstructBlip {
 
 #[cfg(test)]
 mod parity;
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,8 @@ mod model;
 mod position_bias;
 mod session;
 
+#[cfg(test)]
+pub(crate) use config::Gelu;
 pub(crate) use config::{RawT5Config, T5Config};
 pub(crate) use model::T5Model;
 pub(crate) use session::T5Session;

@@ -57,16 +57,25 @@ pub(crate) fn load_error<M>(load: Load<M>, folder: &TempDir) -> String {
     Failure::from(local(load, folder.path()).err().expect("loaded")).message
 }
 
-/// A copy of a fixture's folder in which `name` holds `contents`.
+/// A copy of a fixture's checkpoint in which `name` holds `contents`.
 pub(crate) fn altered(fixture: &str, name: &str, contents: &[u8]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
-    for file in std::fs::read_dir(fixture).unwrap().map(Result::unwrap) {
-        if file.file_type().unwrap().is_file() {
-            std::fs::copy(file.path(), folder.path().join(file.file_name())).unwrap();
-        }
+    copy_files(Path::new(fixture), folder.path());
+    let second_tokenizer = Path::new(fixture).join("qformer_tokenizer");
+    if second_tokenizer.is_dir() {
+        copy_files(&second_tokenizer, &folder.path().join("qformer_tokenizer"));
     }
     std::fs::write(folder.path().join(name), contents).unwrap();
     folder
+}
+
+fn copy_files(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for file in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        if file.file_type().unwrap().is_file() {
+            std::fs::copy(file.path(), to.join(file.file_name())).unwrap();
+        }
+    }
 }
 
 /// A copy of a fixture's folder whose tensors went through `change`.

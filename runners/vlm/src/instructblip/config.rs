@@ -143,7 +143,7 @@ pub(super) struct RawConfig {
     vision_config: VisionConfig,
     #[serde(default)]
     qformer_config: QFormerConfig,
-    text_config: RawLanguage,
+    text_config: Option<RawLanguage>,
     #[serde(default = "published_queries")]
     num_query_tokens: usize,
 }
@@ -189,13 +189,15 @@ impl RawConfig {
         if let Some(other) = self.model_type.as_deref().filter(|model_type| *model_type != "instructblip") {
             return Err(format!("model_type: `{other}` is another family; instructblip is expected"));
         }
+        // Another family's file may have none, which is told only after its family.
+        let language = self.text_config.ok_or("text_config: it is missing")?;
         self.vision_config.check().map_err(|reason| format!("vision_config.{reason}"))?;
         self.qformer_config.check().map_err(|reason| format!("qformer_config.{reason}"))?;
         checks::counts(&[("num_query_tokens", self.num_query_tokens, 1 << 16)])?;
         Ok(InstructBlipConfig {
             vision: self.vision_config,
             qformer: self.qformer_config,
-            language: self.text_config.resolve().map_err(|reason| format!("text_config.{reason}"))?,
+            language: language.resolve().map_err(|reason| format!("text_config.{reason}"))?,
             queries: self.num_query_tokens,
             levels: RawPixels::default().levels()?,
         })
@@ -207,5 +209,136 @@ impl RawPreprocessor {
     fn levels(&self, side: usize) -> Result<Levels, String> {
         self.size.as_ref().unwrap_or(&Size::Side(PREPROCESSOR_SIDE)).check("size", side)?;
         self.pixels.levels()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::t5::Gelu;
+
+    const PUBLISHED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/published-form/");
+
+    fn read(name: &str) -> String {
+        std::fs::read_to_string(format!("{PUBLISHED}{name}")).unwrap()
+    }
+
+    /// The values of `config` under the names that transformers gives them.
+    fn named(config: &InstructBlipConfig) -> [Value; 3] {
+        let InstructBlipConfig { vision, qformer, language, .. } = config;
+        let language = match language {
+            LanguageConfig::Llama(text) => json!({
+                "hidden_size": text.hidden_size,
+                "intermediate_size": text.intermediate_size,
+                "num_hidden_layers": text.num_hidden_layers,
+                "num_attention_heads": text.num_attention_heads,
+                "num_key_value_heads": text.num_key_value_heads,
+                "head_dim": text.head_dim,
+                "vocab_size": text.vocab_size,
+                "max_position_embeddings": text.max_position_embeddings,
+                "rms_norm_eps": text.rms_norm_eps,
+                "rope_theta": f64::from(text.rope_theta),
+                "tie_word_embeddings": text.tie_word_embeddings,
+                "eos_token_id": text.eos[0],
+            }),
+            LanguageConfig::T5(text) => json!({
+                "d_model": text.hidden_size,
+                "d_kv": text.head_dim,
+                "d_ff": text.intermediate_size,
+                "num_layers": text.encoder_layers,
+                "num_decoder_layers": text.decoder_layers,
+                "num_heads": text.heads,
+                "vocab_size": text.vocab_size,
+                "relative_attention_num_buckets": text.buckets.count,
+                "relative_attention_max_distance": text.buckets.max_distance,
+                "layer_norm_epsilon": text.layer_norm_eps,
+                "dense_act_fn": if text.gelu == Gelu::Exact { "gelu" } else { "gelu_new" },
+                "tie_word_embeddings": text.tie_word_embeddings,
+                "eos_token_id": text.eos[0],
+            }),
+        };
+        let vision = json!({
+            "hidden_size": vision.hidden_size,
+            "intermediate_size": vision.intermediate_size,
+            "num_hidden_layers": vision.num_hidden_layers,
+            "num_attention_heads": vision.num_attention_heads,
+            "layer_norm_eps": vision.layer_norm_eps,
+            "hidden_act": vision.hidden_act,
+            "image_size": vision.image_size,
+            "patch_size": vision.patch_size,
+            "qkv_bias": vision.qkv_bias,
+        });
+        let qformer = json!({
+            "hidden_size": qformer.hidden_size,
+            "intermediate_size": qformer.intermediate_size,
+            "num_hidden_layers": qformer.num_hidden_layers,
+            "num_attention_heads": qformer.num_attention_heads,
+            "vocab_size": qformer.vocab_size,
+            "max_position_embeddings": qformer.max_position_embeddings,
+            "layer_norm_eps": qformer.layer_norm_eps,
+            "hidden_act": qformer.hidden_act,
+            "cross_attention_frequency": qformer.cross_attention_frequency,
+            "encoder_hidden_size": config.vision.hidden_size,
+        });
+        [language, vision, qformer]
+    }
+
+    #[test]
+    fn published_forms_resolve_as_transformers_resolves_them() {
+        let resolved: Value = serde_json::from_str(&read("resolved.json")).unwrap();
+        for name in ["instructblip-vicuna-7b", "instructblip-flan-t5-xl"] {
+            let raw: RawConfig = serde_json::from_str(&read(&format!("{name}.config.json"))).unwrap();
+            let config = raw.resolve().unwrap();
+            let parts = ["text_config", "vision_config", "qformer_config"];
+            for (part, values) in parts.iter().zip(named(&config)) {
+                for (key, value) in values.as_object().unwrap() {
+                    assert_eq!(*value, resolved[name][part][key], "{name} {part}.{key}");
+                }
+            }
+            assert_eq!(config.queries, 32);
+        }
+    }
+
+    #[test]
+    fn what_is_not_supported_is_named() {
+        let wrong = |mut config: Value| {
+            let text = json!({"model_type": "llama"});
+            config.as_object_mut().unwrap().entry("text_config").or_insert(text);
+            serde_json::from_value::<RawConfig>(config).unwrap().resolve().unwrap_err()
+        };
+        for (config, key) in [
+            (json!({"model_type": "llava_next", "text_config": {"model_type": "mistral"}}), "model_type"),
+            (json!({"model_type": "phi3_v", "text_config": null}), "model_type"),
+            (json!({"text_config": null}), "text_config"),
+            (json!({"text_config": {"model_type": "opt"}}), "text_config.model_type"),
+            (json!({"text_config": {"model_type": "llama", "hidden_act": "gelu"}}), "text_config.hidden_act"),
+            (json!({"text_config": {"model_type": "t5"}}), "text_config.feed_forward_proj"),
+            (json!({"vision_config": {"hidden_act": "quick_gelu"}}), "vision_config.hidden_act"),
+            (json!({"vision_config": {"patch_size": 15}}), "vision_config.patch_size"),
+            (json!({"qformer_config": {"hidden_act": "relu"}}), "qformer_config.hidden_act"),
+            (
+                json!({"qformer_config": {"position_embedding_type": "relative_key"}}),
+                "qformer_config.position_embedding_type",
+            ),
+            (
+                json!({"qformer_config": {"cross_attention_frequency": 0}}),
+                "qformer_config.cross_attention_frequency",
+            ),
+            (json!({"qformer_config": {"num_attention_heads": 7}}), "qformer_config.num_attention_heads"),
+            (json!({"num_query_tokens": 0}), "num_query_tokens"),
+        ] {
+            assert!(wrong(config.clone()).starts_with(key), "{config}");
+        }
+    }
+
+    #[test]
+    fn a_preprocessor_at_odds_with_the_model_is_refused() {
+        let levels = |text: &str, side| serde_json::from_str::<RawPreprocessor>(text).unwrap().levels(side);
+        assert!(levels(r#"{"size": {"height": 224, "width": 224}}"#, 224).is_ok());
+        assert!(levels("{}", 384).is_ok());
+        assert!(levels("{}", 224).unwrap_err().starts_with("size"));
+        assert!(levels(r#"{"size": 224, "resample": 2}"#, 224).unwrap_err().starts_with("resample"));
     }
 }

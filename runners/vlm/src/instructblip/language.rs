@@ -16,6 +16,8 @@ use crate::text::{RawTextConfig, TextConfig, TextModel, TextSession};
 pub(super) enum RawLanguage {
     Llama(RawTextConfig),
     T5(RawT5Config),
+    #[serde(other)]
+    Other,
 }
 
 /// A language model's sizes.
@@ -36,6 +38,7 @@ impl RawLanguage {
         Ok(match self {
             Self::Llama(raw) => LanguageConfig::Llama(raw.resolve()?),
             Self::T5(raw) => LanguageConfig::T5(raw.resolve()?),
+            Self::Other => return Err("model_type: only llama and t5 are supported".to_owned()),
         })
     }
 }
