@@ -36,7 +36,7 @@ pub(super) fn config(preset: &str) -> Result<InstructBlipConfig, VlmError> {
 }
 
 /// A vision tower and a Q-Former that run in seconds on a laptop, under a language model.
-fn tiny_under(language: Value) -> Value {
+fn tiny_under(language: &Value) -> Value {
     json!({
         "num_query_tokens": 8,
         "vision_config": {
@@ -52,14 +52,14 @@ fn tiny_under(language: Value) -> Value {
 }
 
 fn tiny() -> Value {
-    tiny_under(json!({
+    tiny_under(&json!({
         "model_type": "llama", "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 3,
         "num_attention_heads": 4, "vocab_size": 320,
     }))
 }
 
 fn t5_tiny() -> Value {
-    tiny_under(json!({
+    tiny_under(&json!({
         "model_type": "t5", "d_model": 64, "d_kv": 16, "d_ff": 128, "num_layers": 3, "num_heads": 4,
         "feed_forward_proj": "gated-gelu", "dense_act_fn": "gelu", "decoder_start_token_id": 0,
         "tie_word_embeddings": false, "vocab_size": 320,
@@ -135,7 +135,7 @@ mod tests {
             num_crops: None,
         };
         let estimate = config(MINI).unwrap().memory(&precisions, &workload);
-        let parameters: u64 = estimate.parts.iter().map(|(_, bytes)| bytes / 4).sum();
+        let parameters: u64 = estimate.parts.iter().map(|part| part.bytes / 4).sum();
         assert!((450_000_000..550_000_000).contains(&parameters), "{parameters}");
     }
 

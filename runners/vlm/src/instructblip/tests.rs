@@ -40,8 +40,10 @@ fn a_dummys_caption_depends_on_its_seed_alone() {
 
 #[test]
 fn every_part_is_weighed() {
-    let parts: Vec<&str> = tiny().weights().iter().map(|(part, _)| *part).collect();
+    let weights = tiny().weights();
+    let parts: Vec<&str> = weights.iter().map(|part| part.part.as_str()).collect();
     assert_eq!(parts, ["vision", "qformer", "projector", "language"]);
+    assert!(weights.iter().all(|part| part.bytes > 0));
 }
 
 #[test]

@@ -183,13 +183,11 @@ impl T5Model {
 
     fn logits(&self, x: &Tensor) -> Result<Tensor> {
         let x = self.decoder_norm.forward(x)?;
-        match &self.head {
-            Some(head) => head.forward(&x),
-            // Embeddings are larger than a head, which the reference makes up for.
-            None => {
-                let hidden = x.dim(1)? as f64;
-                Linear::new(self.embeddings.clone(), None).forward(&(x / hidden.sqrt())?)
-            }
+        if let Some(head) = &self.head {
+            return head.forward(&x);
         }
+        // Embeddings are larger than a head, which the reference makes up for.
+        let hidden = x.dim(1)? as f64;
+        Linear::new(self.embeddings.clone(), None).forward(&(x / hidden.sqrt())?)
     }
 }
