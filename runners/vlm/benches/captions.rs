@@ -1,4 +1,5 @@
-//! Prefill and decode of the `-tiny` LLaVA-v1.6, which is small enough for the loops around the products to show.
+//! Prefill and decode of the families' `-tiny` presets, which are small enough for the loops around
+//! the products to show.
 
 #![expect(clippy::expect_used, reason = "a bench that cannot run has nothing better to do than to say so")]
 
@@ -14,13 +15,27 @@ use reelbench_vlm::{CaptionRequest, Captioner, SceneInput};
 /// Tokens of a caption that has more than a prefill.
 const DECODED: usize = 33;
 
-fn caption(c: &mut Criterion) {
-    let weights = Weights::Dummy { preset: "llava-next-tiny".to_owned(), seed: 0 };
+/// Families by one of their presets.
+const PRESETS: [(Family, &str); 4] = [
+    (Family::LlavaNext, "llava-next-tiny"),
+    (Family::Instructblip, "instructblip-tiny"),
+    (Family::Instructblip, "instructblip-t5-tiny"),
+    (Family::Phi3V, "phi-3.5-vision-tiny"),
+];
+
+fn captions(c: &mut Criterion) {
+    for (family, preset) in PRESETS {
+        caption(c, family, preset);
+    }
+}
+
+fn caption(c: &mut Criterion, family: Family, preset: &str) {
+    let weights = Weights::Dummy { preset: preset.to_owned(), seed: 0 };
     let (quantization, dtype) = (Quantization::None, Dtype::F32);
-    let captioner = Captioner::load(Family::LlavaNext, &weights, quantization, dtype, &Device::Cpu)
-        .expect("the preset exists");
+    let captioner =
+        Captioner::load(family, &weights, quantization, dtype, &Device::Cpu).expect("the preset exists");
     let frames = [RgbImage::new(199, 112), RgbImage::new(199, 112)];
-    let mut group = c.benchmark_group("llava-next-tiny");
+    let mut group = c.benchmark_group(preset);
     for (name, max_new_tokens, cache) in [
         ("first token", 1, CacheMode::On),
         ("33 tokens", DECODED, CacheMode::On),
@@ -41,6 +56,6 @@ fn caption(c: &mut Criterion) {
 criterion_group! {
     name = benches;
     config = Criterion::default().sample_size(10);
-    targets = caption
+    targets = captions
 }
 criterion_main!(benches);
