@@ -97,7 +97,7 @@ impl InstructBlip {
             Weights::Local { path, .. } => InstructBlipConfig::read(&Checkpoint::open(path)?)?,
             Weights::Dummy { preset, .. } => presets::config(preset)?,
         };
-        Ok(config.memory(&request.precisions, workload))
+        Ok(config.memory(request.precisions, workload))
     }
 
     fn from_parts(
@@ -109,7 +109,7 @@ impl InstructBlip {
     ) -> Result<Self, VlmError> {
         let tensors = checkpoint.var_builder(DType::F32, request.device);
         let model =
-            InstructBlipModel::load(&config, &tensors, &request.precisions).map_err(WeightsError::from)?;
+            InstructBlipModel::load(&config, &tensors, request.precisions).map_err(WeightsError::from)?;
         checkpoint.finish(config.language.ignorable())?;
         Ok(Self { config, model, tokenizers, eos })
     }

@@ -86,7 +86,7 @@ impl LlavaNext {
             Weights::Local { path, .. } => LlavaNextConfig::read(&Checkpoint::open(path)?)?,
             Weights::Dummy { preset, .. } => presets::config(preset)?,
         };
-        Ok(config.memory(&request.precisions, workload))
+        Ok(config.memory(request.precisions, workload))
     }
 
     fn from_parts(
@@ -98,7 +98,7 @@ impl LlavaNext {
     ) -> Result<Self, VlmError> {
         let tensors = checkpoint.var_builder(DType::F32, request.device);
         let model =
-            LlavaNextModel::load(&config, &tensors, &request.precisions).map_err(WeightsError::from)?;
+            LlavaNextModel::load(&config, &tensors, request.precisions).map_err(WeightsError::from)?;
         let unused: Vec<String> = (config.vision_layers..config.vision.num_hidden_layers)
             .map(|layer| format!("vision_tower.vision_model.encoder.layers.{layer}.*"))
             .collect();

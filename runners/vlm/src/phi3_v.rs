@@ -99,7 +99,7 @@ impl Phi3V {
             Weights::Local { path, .. } => Phi3VConfig::read(&Checkpoint::open(path)?)?,
             Weights::Dummy { preset, .. } => presets::config(preset)?,
         };
-        Ok(config.memory(&request.precisions, workload))
+        Ok(config.memory(request.precisions, workload))
     }
 
     fn from_parts(
@@ -110,7 +110,7 @@ impl Phi3V {
         request: &LoadRequest<'_>,
     ) -> Result<Self, VlmError> {
         let tensors = checkpoint.var_builder(DType::F32, request.device);
-        let model = Phi3VModel::load(&config, &tensors, &request.precisions).map_err(WeightsError::from)?;
+        let model = Phi3VModel::load(&config, &tensors, request.precisions).map_err(WeightsError::from)?;
         // Layers above the hidden state in use.
         let layers = config.vision_layers..config.vision.num_hidden_layers;
         let unused: Vec<String> = layers

@@ -61,7 +61,7 @@ impl LanguageConfig {
     }
 
     /// Bytes that the weights will take up in memory.
-    pub(super) fn weights_bytes(&self, precisions: &Precisions) -> u64 {
+    pub(super) fn weights_bytes(&self, precisions: Precisions) -> u64 {
         match self {
             Self::Llama(config) => config.weights_bytes(precisions),
             Self::T5(config) => config.weights_bytes(precisions),
@@ -132,7 +132,7 @@ impl Language {
     pub(super) fn load(
         config: &LanguageConfig,
         tensors: &VarBuilder<'_>,
-        precisions: &Precisions,
+        precisions: Precisions,
     ) -> Result<Self> {
         Ok(match config {
             LanguageConfig::Llama(config) => Self::Llama(TextModel::load(config, tensors, precisions)?),

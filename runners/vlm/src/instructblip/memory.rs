@@ -9,7 +9,7 @@ use crate::precision::Precisions;
 
 impl InstructBlipConfig {
     /// What captions by this model need.
-    pub(super) fn memory(&self, precisions: &Precisions, workload: &Workload) -> MemoryEstimate {
+    pub(super) fn memory(&self, precisions: Precisions, workload: &Workload) -> MemoryEstimate {
         let (precision, language) = (precisions.vision, &self.language);
         let (seen, asked, spoken) =
             (self.vision.hidden_size, self.qformer.hidden_size, language.hidden_size());

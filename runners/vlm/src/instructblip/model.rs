@@ -27,7 +27,7 @@ impl InstructBlipModel {
     pub(super) fn load(
         config: &InstructBlipConfig,
         tensors: &VarBuilder<'_>,
-        precisions: &Precisions,
+        precisions: Precisions,
     ) -> Result<Self> {
         let precision = precisions.vision;
         let (seen, asked) = (config.vision.hidden_size, config.qformer.hidden_size);

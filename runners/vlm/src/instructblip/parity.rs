@@ -53,7 +53,7 @@ impl<'a> Told<'a> {
     fn load(checkpoint: &Checkpoint, config: LanguageConfig, cases: &'a [Case]) -> Self {
         let tensors = checkpoint.var_builder(DType::F32, &Device::Cpu).pp("language_model");
         let precisions = Precisions::new(Quantization::None, DType::F32);
-        let language = Language::load(&config, &tensors, &precisions).unwrap();
+        let language = Language::load(&config, &tensors, precisions).unwrap();
         checkpoint.finish(&[]).unwrap();
         Self { language, config, tokenizer: checkpoint.tokenizer().unwrap(), cases }
     }

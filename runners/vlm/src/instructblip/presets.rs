@@ -134,7 +134,7 @@ mod tests {
             use_cache: true,
             num_crops: None,
         };
-        let estimate = config(MINI).unwrap().memory(&precisions, &workload);
+        let estimate = config(MINI).unwrap().memory(precisions, &workload);
         let parameters: u64 = estimate.parts.iter().map(|part| part.bytes / 4).sum();
         assert!((450_000_000..550_000_000).contains(&parameters), "{parameters}");
     }

@@ -81,7 +81,7 @@ impl LlavaNextConfig {
 
 impl LlavaNextConfig {
     /// What captions by this model need in memory.
-    pub(crate) fn memory(&self, precisions: &Precisions, workload: &Workload) -> MemoryEstimate {
+    pub(crate) fn memory(&self, precisions: Precisions, workload: &Workload) -> MemoryEstimate {
         let (vision, text) = (self.vision.hidden_size, self.text.hidden_size);
         let projector = linears(precisions.vision, &[(vision, text, text), (text, text, text)]);
         let side = self.vision.patches_per_side();

@@ -24,7 +24,7 @@ impl LlavaNextModel {
     pub(super) fn load(
         config: &LlavaNextConfig,
         tensors: &VarBuilder<'_>,
-        precisions: &Precisions,
+        precisions: Precisions,
     ) -> Result<Self> {
         let (vision, text) = (config.vision.hidden_size, config.text.hidden_size);
         let projector = tensors.pp("multi_modal_projector");

@@ -114,7 +114,7 @@ impl Phi3VConfig {
     }
 
     /// What captions by this model need in memory.
-    pub(crate) fn memory(&self, precisions: &Precisions, workload: &Workload) -> MemoryEstimate {
+    pub(crate) fn memory(&self, precisions: Precisions, workload: &Workload) -> MemoryEstimate {
         let (merged, text) = (self.merged(), self.text.hidden_size);
         let projector = linears(precisions.vision, &[(merged, text, text), (text, text, text)]);
         let crops = workload.num_crops.unwrap_or(self.num_crops);

@@ -30,7 +30,7 @@ impl Phi3VModel {
     pub(super) fn load(
         config: &Phi3VConfig,
         tensors: &VarBuilder<'_>,
-        precisions: &Precisions,
+        precisions: Precisions,
     ) -> Result<Self> {
         let (merged, hidden, precision) = (config.merged(), config.text.hidden_size, precisions.vision);
         let pictures = tensors.pp("model.vision_embed_tokens");

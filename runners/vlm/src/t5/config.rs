@@ -188,7 +188,7 @@ impl T5Config {
     }
 
     /// Bytes that the weights will take up in memory.
-    pub(crate) fn weights_bytes(&self, precisions: &Precisions) -> u64 {
+    pub(crate) fn weights_bytes(&self, precisions: Precisions) -> u64 {
         let &Self { hidden_size: hidden, intermediate_size: inner, vocab_size, .. } = self;
         let (precision, width) = (precisions.layers, self.width());
         let attention = linears(precision, &[(hidden, 3 * width, 0), (width, hidden, 0)]) + singles(hidden);

@@ -43,7 +43,7 @@ impl T5Model {
     ///
     /// # Errors
     /// When a tensor is missing or misshapen.
-    pub(crate) fn load(config: &T5Config, tensors: &VarBuilder<'_>, precisions: &Precisions) -> Result<Self> {
+    pub(crate) fn load(config: &T5Config, tensors: &VarBuilder<'_>, precisions: Precisions) -> Result<Self> {
         let (hidden, precision) = (config.hidden_size, precisions.layers);
         let [encoder, decoder] = ["encoder", "decoder"].map(|name| tensors.pp(name));
         let bias = |stack: &VarBuilder<'_>, direction| {

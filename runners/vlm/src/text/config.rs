@@ -257,7 +257,7 @@ impl TextConfig {
     }
 
     /// Bytes that the weights will take up in memory.
-    pub(crate) fn weights_bytes(&self, precisions: &Precisions) -> u64 {
+    pub(crate) fn weights_bytes(&self, precisions: Precisions) -> u64 {
         let &Self { hidden_size: hidden, intermediate_size: inner, .. } = self;
         let (q, kv) = (self.num_attention_heads * self.head_dim, self.num_key_value_heads * self.head_dim);
         let qkv = match self.projections {

@@ -54,7 +54,7 @@ impl TextModel {
     pub(crate) fn load(
         config: &TextConfig,
         tensors: &VarBuilder<'_>,
-        precisions: &Precisions,
+        precisions: Precisions,
     ) -> Result<Self> {
         let model = tensors.pp("model");
         let embeddings = model.pp("embed_tokens").get((config.vocab_size, config.hidden_size), "weight")?;
@@ -139,7 +139,7 @@ impl TextModel {
 }
 
 impl Layer {
-    fn load(config: &TextConfig, tensors: &VarBuilder<'_>, precisions: &Precisions) -> Result<Self> {
+    fn load(config: &TextConfig, tensors: &VarBuilder<'_>, precisions: Precisions) -> Result<Self> {
         let precision = precisions.layers;
         let &TextConfig {
             hidden_size: hidden, intermediate_size: inner, head_dim, rms_norm_eps: eps, ..
