@@ -103,10 +103,12 @@ fn quantized_weights_are_smaller_and_say_nearly_the_same() {
 }
 
 /// The file's tensors are 32-bit floats, 513,456 bytes of them; the positions of the two gathering tokens are added to
-/// these when loading.
+/// these when loading. Linear layers are laid out 64 rows at a time, which 48 outputs do not fill.
 #[test]
 fn weights_take_the_memory_that_is_told() {
-    assert_eq!(mini().weights_bytes(), 513_456 - 2 * 48 * 4);
+    let tensors = 513_456 - 2 * 48 * 4;
+    let told = mini().weights_bytes();
+    assert!((tensors..tensors * 64 / 48).contains(&told), "{told}");
 }
 
 #[test]

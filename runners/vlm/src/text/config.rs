@@ -2,7 +2,7 @@
 //! (`models/mistral/configuration_mistral.py`, `models/llama/configuration_llama.py`,
 //! `models/phi3/configuration_phi3.py`).
 
-use reelbench_nn::LongRope;
+use reelbench_nn::{LongRope, Precision};
 use serde::Deserialize;
 
 use super::long_rope::RawRopeScaling;
@@ -270,11 +270,12 @@ impl TextConfig {
         };
         let layer = [qkv.as_slice(), &[(q, hidden, 0)], &gate_up, &[(inner, hidden, 0)]].concat();
         let layer = linears(precisions.layers, &layer) + singles(2 * hidden);
-        let head = if self.tie_word_embeddings { 0 } else { self.vocab_size };
+        // The embeddings' weight is laid out anew where it serves as the head.
+        let head = if self.tie_word_embeddings { Precision::SINGLE } else { precisions.head };
         singles(self.vocab_size * hidden)
             + layer * self.num_hidden_layers as u64
             + singles(hidden)
-            + linears(precisions.head, &[(hidden, head, 0)])
+            + linears(head, &[(hidden, self.vocab_size, 0)])
     }
 
     /// Bytes that the contexts of prompts with `positions` positions are held in, and bytes that one of

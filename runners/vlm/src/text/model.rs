@@ -18,8 +18,7 @@ pub(crate) struct TextModel {
     embeddings: Tensor,
     layers: Vec<Layer>,
     norm: RmsNorm,
-    /// None where the embeddings serve as the head.
-    head: Option<Linear>,
+    head: Linear,
     rope: Rope,
     max_positions: usize,
 }
@@ -62,10 +61,10 @@ impl TextModel {
             .map(|index| Layer::load(config, &model.pp("layers").pp(index), precisions))
             .collect::<Result<_>>()?;
         let head = if config.tie_word_embeddings {
-            None
+            Linear::new(embeddings.clone(), None)
         } else {
             let (hidden, tensors) = (config.hidden_size, tensors.pp("lm_head"));
-            Some(Linear::load(hidden, config.vocab_size, Bias::Without, &tensors, precisions.head)?)
+            Linear::load(hidden, config.vocab_size, Bias::Without, &tensors, precisions.head)?
         };
         let rope = match &config.long_rope {
             Some(factors) => Rope::stretched(config.rope_theta, config.head_dim, factors),
@@ -90,9 +89,8 @@ impl TextModel {
 
     /// Bytes that the weights take up in memory.
     pub(crate) fn weights_bytes(&self) -> u64 {
-        let head = self.head.as_ref().map_or(0, Linear::weights_bytes);
         let layers: u64 = self.layers.iter().map(Layer::weights_bytes).sum();
-        bytes_of(&self.embeddings) + layers + self.norm.weights_bytes() + head
+        bytes_of(&self.embeddings) + layers + self.norm.weights_bytes() + self.head.weights_bytes()
     }
 
     /// Logits after the last of the positions `x` of shape (rows, positions, hidden), which are whole
@@ -123,11 +121,7 @@ impl TextModel {
     }
 
     fn logits(&self, x: &Tensor) -> Result<Tensor> {
-        let x = self.norm.forward(x)?;
-        match &self.head {
-            Some(head) => head.forward(&x),
-            None => Linear::new(self.embeddings.clone(), None).forward(&x),
-        }
+        self.head.forward(&self.norm.forward(x)?)
     }
 
     fn check_positions(&self, length: usize) -> Result<()> {
