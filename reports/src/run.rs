@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use reelbench_protocol::{
-    CellEnd, CellId, CellSpec, Failure, JournalEvent, Loaded, Manifest, Pass, PlannedCell, RepeatResult,
-    RunnerInfo,
+    CacheVerdict, CellEnd, CellId, CellSpec, Failure, JournalEvent, Loaded, Manifest, Output, Pass,
+    PlannedCell, RepeatResult, RunnerInfo,
 };
 
 use crate::error::OrderProblem;
@@ -48,6 +48,8 @@ pub struct CellRecord {
     pub loads: Vec<Loaded>,
     /// How it ended before its time, if it did.
     pub ended: Option<EarlyEnd>,
+    /// What it said with its cache and without, if that was checked.
+    pub cache_check: Option<CacheVerdict>,
 }
 
 /// The end of a cell before all its repeats were done.
@@ -75,6 +77,11 @@ impl CellRecord {
         measured
     }
 
+    /// The new tokens of each scene in the first sample; empty without samples, and in stage 1.
+    pub(crate) fn tokens(&self) -> BTreeMap<u32, &[u32]> {
+        self.measured().first().map(|repeat| tokens(repeat)).unwrap_or_default()
+    }
+
     /// The one or two samples in the middle by wall time (the earlier first where times are equal):
     /// those whose mean wall time is the median. Stage times are taken from them, so that they sum to it.
     pub fn typical(&self) -> Vec<&RepeatResult> {
@@ -86,7 +93,7 @@ impl CellRecord {
     }
 
     fn new(planned: PlannedCell, left_out: Option<String>) -> Self {
-        Self { planned, left_out, repeats: Vec::new(), loads: Vec::new(), ended: None }
+        Self { planned, left_out, repeats: Vec::new(), loads: Vec::new(), ended: None, cache_check: None }
     }
 
     /// Adds a repeat. A sample that was taken again after an interruption replaces the first one.
@@ -95,6 +102,16 @@ impl CellRecord {
             self.repeats.retain(|old| old.pass != Pass::Measured || old.repeat != result.repeat);
         }
         self.repeats.push(result);
+    }
+}
+
+/// The new tokens of each scene; empty in stage 1.
+pub(crate) fn tokens(repeat: &RepeatResult) -> BTreeMap<u32, &[u32]> {
+    match &repeat.output {
+        Output::Caption { scenes } => {
+            scenes.iter().map(|scene| (scene.scene, scene.tokens.as_slice())).collect()
+        }
+        Output::Stage1(_) => BTreeMap::new(),
     }
 }
 
@@ -151,6 +168,7 @@ impl Replay {
                 }
             }
             JournalEvent::Repeat { result } => self.record(&result.cell.clone())?.push(*result),
+            JournalEvent::CacheChecked { cell, verdict } => self.record(&cell)?.cache_check = Some(verdict),
             JournalEvent::CellEnded { cell, end, failure, log_tail } => {
                 self.record(&cell)?.ended = Some(EarlyEnd { end, failure, log_tail });
             }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use reelbench_protocol::{
-    Activity, CellId, CellKind, Loaded, ModelId, Output, RUN_FORMAT_VERSION, RepeatResult, Settings, Stage,
-    VideoId, Work,
+    Activity, CacheVerdict, CellId, CellKind, Loaded, ModelId, Output, RUN_FORMAT_VERSION, RepeatResult,
+    Settings, Stage, VideoId, Work,
 };
 use serde::{Serialize, Serializer};
 
@@ -52,6 +52,9 @@ pub struct CellSummary {
     /// Where it went wrong.
     #[serde(skip)]
     pub place: Place,
+    /// What it said with its cache and without, if that was checked.
+    #[serde(skip)]
+    pub cache_check: Option<CacheVerdict>,
     /// Length of the film in seconds, known from any cell that read it.
     pub media_s: Option<f64>,
     /// Real-time factor: `wall_s / media_s`.
@@ -207,6 +210,7 @@ fn unmeasured(cell: &CellRecord, judgement: &Judgement, media_s: Option<f64>) ->
         outcome: judgement.outcome,
         reason: judgement.reason.clone(),
         place: judgement.place,
+        cache_check: cell.cache_check.clone(),
         media_s,
         rtf: None,
         wall_s: None,

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use reelbench_exec::{RunEvent, Sink};
-use reelbench_protocol::{CellId, LoadSpec, Models, Pass, PlannedCell, Quantization, RepeatResult, Weights};
+use reelbench_protocol::{
+    CacheVerdict, CellId, LoadSpec, Models, Pass, PlannedCell, Quantization, RepeatResult, Weights,
+};
 
 use crate::label::Labels;
 use crate::print;
@@ -94,6 +96,7 @@ impl Sink for Progress {
                 }
             }
             RunEvent::RepeatFinished { cell, result } => self.repeat_finished(cell, result),
+            RunEvent::CacheChecked { cell, verdict } => self.cache_checked(cell, verdict),
             RunEvent::CellEnded { cell, end, failure } => {
                 self.say(&format!("{end}  {}: {failure}", self.label(cell)));
             }
@@ -103,6 +106,16 @@ impl Sink for Progress {
 }
 
 impl Progress {
+    /// A healthy cache is not worth a line.
+    fn cache_checked(&self, cell: &PlannedCell, verdict: &CacheVerdict) {
+        let words = match verdict {
+            CacheVerdict::Same { .. } | CacheVerdict::NotOffered => return,
+            CacheVerdict::Differs(first) => first.to_string(),
+            CacheVerdict::Broke { failure, .. } => failure.to_string(),
+        };
+        self.say(&format!("unstable cache  {}: {words}", self.label(&cell.id)));
+    }
+
     fn repeat_finished(&self, cell: &PlannedCell, result: &RepeatResult) {
         if let (Display::Bars { run, .. }, Pass::Measured) = (&self.display, result.pass) {
             run.inc(1);

@@ -21,6 +21,7 @@ pub(crate) struct History {
     measured: HashSet<(CellId, u32)>,
     ended: HashMap<CellId, (CellEnd, Failure)>,
     found: HashMap<CellId, Found>,
+    checked: HashSet<CellId>,
 }
 
 /// What a journal's plan says.
@@ -61,6 +62,9 @@ impl History {
             JournalEvent::CellEnded { cell, end, failure, .. } => {
                 self.ended.insert(cell.clone(), (*end, failure.clone()));
             }
+            JournalEvent::CacheChecked { cell, .. } => {
+                self.checked.insert(cell.clone());
+            }
             JournalEvent::Finished => self.finished = true,
             JournalEvent::Started { .. } | JournalEvent::RunnerStarted { .. } | JournalEvent::Interrupted => {
             }
@@ -81,6 +85,11 @@ impl History {
     /// Whether a measured repeat is done.
     pub(crate) fn is_measured(&self, cell: &CellId, repeat: u32) -> bool {
         self.measured.contains(&(cell.clone(), repeat))
+    }
+
+    /// Whether a cell was held against itself without its cache.
+    pub(crate) fn is_checked(&self, cell: &CellId) -> bool {
+        self.checked.contains(cell)
     }
 
     /// How a cell ended before its time, and why.

@@ -5,6 +5,7 @@
 //! is a fold over its journal, so a run that goes on knows exactly what a run that never stopped knows.
 
 mod answer;
+mod cache_check;
 mod death;
 mod directory;
 mod environment;

@@ -1,12 +1,16 @@
 //! A run from its plan to the last cell's end.
 
+mod checks;
+mod trouble;
+
 use std::time::Duration;
 
 use reelbench_protocol::{
-    CellEnd, CellId, Device, Failure, FailureKind, JournalEvent, Pass, PlannedCell, RUN_FORMAT_VERSION,
-    RunSpec, SkippedCell, Work,
+    CellEnd, CellId, Device, Failure, FailureKind, Hello, JournalEvent, Pass, PlannedCell,
+    RUN_FORMAT_VERSION, RunSpec, SkippedCell, Work,
 };
 
+use self::trouble::{LoadTrouble, TurnTrouble};
 use crate::found::{Feed, FeedError};
 use crate::history::{History, Planned};
 use crate::schedule::{self, Group, Repeats, Turn};
@@ -41,6 +45,8 @@ pub struct RunPlan {
     pub device: Device,
     /// Whether to keep the frames given to models, once per cell, in the run's `frames/`.
     pub save_frames: bool,
+    /// Scenes on which a cell with its cache on is held against itself with the cache off; 0 checks nothing.
+    pub cache_check: u32,
 }
 
 /// How a run came to its end.
@@ -200,13 +206,14 @@ impl Run<'_> {
         self.skip_cells_without_findings(group)?;
         loop {
             let turns = self.turns_left(group, planned);
-            if turns.is_empty() {
+            let checks = self.checks_left(group, planned);
+            if turns.is_empty() && checks.is_empty() {
                 return Ok(Progressed::Done);
             }
             if self.stop.is_requested() {
                 return Ok(Progressed::Stopped);
             }
-            match self.process(group, &turns)? {
+            match self.process(group, &turns, &checks)? {
                 Progressed::NeedsProcess => {}
                 end => return Ok(end),
             }
@@ -250,11 +257,16 @@ impl Run<'_> {
         group.turns(&repeats).into_iter().filter(is_left).collect()
     }
 
-    /// Takes turns in one process until they are done or the process is lost.
-    fn process(&mut self, group: &Group<'_>, turns: &[Turn<'_>]) -> Result<Progressed, ExecError> {
-        let cells = cells_of(turns);
-        let mut session = match self.load(group, &cells) {
-            Ok(session) => session,
+    /// Takes turns in one process, then makes checks, until they are done or the process is lost.
+    fn process(
+        &mut self,
+        group: &Group<'_>,
+        turns: &[Turn<'_>],
+        checks: &[&PlannedCell],
+    ) -> Result<Progressed, ExecError> {
+        let cells = cells_of(turns.iter().map(|turn| turn.cell).chain(checks.iter().copied()));
+        let (mut session, hello) = match self.load(group, &cells) {
+            Ok(loaded) => loaded,
             Err(LoadTrouble::Exec(error)) => return Err(error),
             Err(LoadTrouble::Stopped) => return Ok(Progressed::Stopped),
             Err(LoadTrouble::Ended(ending)) => {
@@ -264,35 +276,52 @@ impl Run<'_> {
                 return Ok(Progressed::Done);
             }
         };
-        for turn in turns {
-            if self.history.ended(&turn.cell.id).is_some() {
+        match self.work(&mut session, &hello, turns, checks) {
+            Ok(()) => {
+                session.shutdown();
+                Ok(Progressed::Done)
+            }
+            Err(TurnTrouble::Exec(error)) => Err(error),
+            Err(TurnTrouble::Stopped) => Ok(Progressed::Stopped),
+            Err(TurnTrouble::ProcessLost) => Ok(Progressed::NeedsProcess),
+        }
+    }
+
+    /// What one process is for. Checks come last: a check that breaks the process costs no sample.
+    fn work(
+        &mut self,
+        session: &mut Session,
+        hello: &Hello,
+        turns: &[Turn<'_>],
+        checks: &[&PlannedCell],
+    ) -> Result<(), TurnTrouble> {
+        let all = turns.iter().map(|turn| (turn.cell, Some(turn)));
+        for (cell, turn) in all.chain(checks.iter().map(|cell| (*cell, None))) {
+            if self.history.ended(&cell.id).is_some() {
                 continue;
             }
             if self.stop.is_requested() {
-                return Ok(Progressed::Stopped);
+                return Err(TurnTrouble::Stopped);
             }
-            match self.turn(&mut session, turn) {
-                Ok(()) => {}
-                Err(TurnTrouble::Exec(error)) => return Err(error),
-                Err(TurnTrouble::Stopped) => return Ok(Progressed::Stopped),
-                Err(TurnTrouble::ProcessLost) => return Ok(Progressed::NeedsProcess),
+            match turn {
+                Some(turn) => self.turn(session, turn)?,
+                None => self.check(session, hello, cell)?,
             }
         }
-        session.shutdown();
-        Ok(Progressed::Done)
+        Ok(())
     }
 
-    fn load(&mut self, group: &Group<'_>, cells: &[CellId]) -> Result<Session, LoadTrouble> {
+    fn load(&mut self, group: &Group<'_>, cells: &[CellId]) -> Result<(Session, Hello), LoadTrouble> {
         let load = &group.load;
         self.sink.event(RunEvent::Loading { load, cells: cells.len() });
         let log = self.directory.next_log().map_err(ExecError::from)?;
         let (mut session, hello) = Session::start(self.runner, log, self.stop)?;
-        self.record(&JournalEvent::RunnerStarted { hello: Box::new(hello) })?;
+        self.record(&JournalEvent::RunnerStarted { hello: Box::new(hello.clone()) })?;
         let loaded = session.load(load, self.plan.timeout)?;
         let (load, cells) = (load.clone(), cells.to_vec());
         self.record(&JournalEvent::Loaded { load, loaded: loaded.clone(), cells })?;
         self.sink.event(RunEvent::Loaded { load: &group.load, loaded: &loaded });
-        Ok(session)
+        Ok((session, hello))
     }
 
     fn turn(&mut self, session: &mut Session, turn: &Turn<'_>) -> Result<(), TurnTrouble> {
@@ -347,49 +376,14 @@ impl Run<'_> {
     }
 }
 
-/// The cells of some turns, each once, in order.
-fn cells_of(turns: &[Turn<'_>]) -> Vec<CellId> {
+/// Each cell once, in order.
+fn cells_of<'c>(cells: impl Iterator<Item = &'c PlannedCell>) -> Vec<CellId> {
     let mut seen = std::collections::HashSet::new();
-    turns.iter().filter(|turn| seen.insert(&turn.cell.id)).map(|turn| turn.cell.id.clone()).collect()
+    cells.map(|cell| &cell.id).filter(|id| seen.insert(*id)).cloned().collect()
 }
 
 impl Ending {
     fn without_log(end: CellEnd, failure: Failure) -> Self {
         Self { end, failure, log_tail: Vec::new() }
-    }
-}
-
-enum LoadTrouble {
-    Ended(Ending),
-    Stopped,
-    Exec(ExecError),
-}
-
-impl From<Trouble> for LoadTrouble {
-    fn from(trouble: Trouble) -> Self {
-        match trouble {
-            Trouble::Refused(ending) | Trouble::Lost(ending) => Self::Ended(ending),
-            Trouble::Stopped => Self::Stopped,
-            Trouble::NoRunner(error) => Self::Exec(error.into()),
-        }
-    }
-}
-
-enum TurnTrouble {
-    /// The turn's cell has ended, and so has the process.
-    ProcessLost,
-    Stopped,
-    Exec(ExecError),
-}
-
-impl<E: Into<ExecError>> From<E> for LoadTrouble {
-    fn from(error: E) -> Self {
-        Self::Exec(error.into())
-    }
-}
-
-impl<E: Into<ExecError>> From<E> for TurnTrouble {
-    fn from(error: E) -> Self {
-        Self::Exec(error.into())
     }
 }

@@ -1,7 +1,7 @@
 //! What a run tells those who watch it.
 
 use reelbench_protocol::{
-    CellEnd, CellId, Failure, LoadSpec, Loaded, Pass, PlannedCell, Progress, RepeatResult,
+    CacheVerdict, CellEnd, CellId, Failure, LoadSpec, Loaded, Pass, PlannedCell, Progress, RepeatResult,
 };
 
 /// Something that happened in a run. Everything in it that lasts is also in the journal.
@@ -50,6 +50,13 @@ pub enum RunEvent<'a> {
         cell: &'a PlannedCell,
         /// Its result.
         result: &'a RepeatResult,
+    },
+    /// A cell was held against itself without its cache.
+    CacheChecked {
+        /// The cell.
+        cell: &'a PlannedCell,
+        /// What it came to.
+        verdict: &'a CacheVerdict,
     },
     /// A cell ended before all its repeats were done.
     CellEnded {

@@ -215,6 +215,11 @@ pub(crate) const RUN: Keys = Keys::new(&[
         Shape::OrNull(&Shape::up_to(1_000_000)),
         "Caption only the first scenes; default all.",
     ),
+    Key::optional(
+        "cache_check",
+        Shape::Count { least: 0, most: 1000 },
+        "Scenes on which `use_cache: true` is held against false, 0 for none; default 1.",
+    ),
 ]);
 
 /// `gate`.

@@ -22,6 +22,8 @@ pub struct Run {
     pub order: Order,
     /// Caption only the first scenes of each film.
     pub max_scenes: Option<u32>,
+    /// Scenes on which a cell with its cache on is held against itself with the cache off.
+    pub cache_check: u32,
 }
 
 impl Default for Run {
@@ -34,6 +36,7 @@ impl Default for Run {
             seed: 0,
             order: Order::Interleaved,
             max_scenes: None,
+            cache_check: 1,
         }
     }
 }

@@ -1,6 +1,8 @@
 //! The journal: every event of a run in order, one JSON object a line. Everything else in a run
 //! directory can be rebuilt from it.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{CellId, CellSpec, Failure, Hello, LoadSpec, Loaded, RepeatResult};
@@ -56,6 +58,13 @@ pub enum JournalEvent {
         /// Its result.
         result: Box<RepeatResult>,
     },
+    /// A cell with its cache on was held against itself with the cache off.
+    CacheChecked {
+        /// The cell.
+        cell: CellId,
+        /// What it came to.
+        verdict: CacheVerdict,
+    },
     /// A cell ended before all its repeats were done.
     CellEnded {
         /// The cell.
@@ -71,6 +80,71 @@ pub enum JournalEvent {
     Interrupted,
     /// Every cell has ended.
     Finished,
+}
+
+/// What a cell said with its cache and without.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum CacheVerdict {
+    /// The same tokens.
+    Same {
+        /// The scenes that were asked about.
+        scenes: Vec<u32>,
+    },
+    /// Other tokens; the first that differs.
+    Differs(FirstDifference),
+    /// No answer, or a failed scene, in one of the two.
+    Broke {
+        /// In which: with the cache, or without.
+        use_cache: bool,
+        /// Why, and where.
+        failure: Failure,
+        /// The last lines of the runner's log.
+        log_tail: Vec<String>,
+    },
+    /// The runner cannot do without the cache.
+    NotOffered,
+}
+
+/// Where the tokens with and without the cache part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FirstDifference {
+    /// The scene, counted from 0.
+    pub scene: u32,
+    /// The new token, counted from 0.
+    pub position: u32,
+    /// Its id with the cache; absent where that ended before.
+    pub cached: Option<u32>,
+    /// Its id without the cache; absent where that ended before.
+    pub uncached: Option<u32>,
+}
+
+impl FirstDifference {
+    /// Where two captions of a scene part, if they do.
+    pub fn between(scene: u32, cached: &[u32], uncached: &[u32]) -> Option<Self> {
+        let mut positions = 0..cached.len().max(uncached.len());
+        let position = positions.find(|&position| cached.get(position) != uncached.get(position))?;
+        Some(Self {
+            scene,
+            position: position as u32,
+            cached: cached.get(position).copied(),
+            uncached: uncached.get(position).copied(),
+        })
+    }
+}
+
+impl fmt::Display for FirstDifference {
+    /// `scene 1, token 3: 318 with the cache, 1190 without`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let token = |token: Option<u32>| token.map_or_else(|| "none".to_owned(), |token| token.to_string());
+        let Self { scene, position, cached, uncached } = *self;
+        write!(
+            f,
+            "scene {scene}, token {position}: {} with the cache, {} without",
+            token(cached),
+            token(uncached)
+        )
+    }
 }
 
 /// A cell of the plan.

@@ -37,7 +37,9 @@ pub use event::{
 pub use failure::{Failure, FailureKind};
 pub use findings::{FrameObjects, ObjectBox, Objects, SoundWindow, Sounds, Tag};
 pub use id::{CellId, IdError, ModelId, VideoId};
-pub use journal::{CellEnd, JournalEvent, JournalLine, PlannedCell, SkippedCell};
+pub use journal::{
+    CacheVerdict, CellEnd, FirstDifference, JournalEvent, JournalLine, PlannedCell, SkippedCell,
+};
 pub use manifest::{Environment, FileHash, GitRevision, Manifest};
 pub use probe::{CaptionProbe, DetectProbe, Probe, SceneProbe, TagProbe, TranscribeProbe};
 pub use question::{Placeholder, Question, QuestionError};

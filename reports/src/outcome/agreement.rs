@@ -3,11 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use reelbench_protocol::{CellId, CellSpec, Output, RepeatResult, Stage, Work, value_text};
+use reelbench_protocol::{
+    CacheVerdict, CellId, CellSpec, FirstDifference, Output, RepeatResult, Stage, Work, value_text,
+};
 
 use super::found::{self, Differing};
 use super::{Finding, Instability, Outcome, Place};
-use crate::run::CellRecord;
+use crate::run::{CellRecord, tokens};
 
 /// What differs between repeats of a cell.
 pub(super) fn between_repeats(repeats: &[&RepeatResult]) -> Option<Finding> {
@@ -24,6 +26,20 @@ pub(super) fn between_repeats(repeats: &[&RepeatResult]) -> Option<Finding> {
         }
     }
     stages_finding(&differing, Instability::Repeats, "results differ between repeats")
+}
+
+/// What a check of the cache found.
+pub(super) fn with_and_without_cache(verdict: &CacheVerdict) -> Option<Finding> {
+    let (reason, place) = match verdict {
+        CacheVerdict::Same { .. } | CacheVerdict::NotOffered => return None,
+        CacheVerdict::Differs(first) => {
+            (format!("cache: tokens differ at {first}"), Place { stage: None, scene: Some(first.scene) })
+        }
+        CacheVerdict::Broke { use_cache, failure, .. } => {
+            (format!("cache: with use_cache {use_cache} it broke: {failure}"), Place::from(failure))
+        }
+    };
+    Some(Finding::new(Outcome::Unstable(Instability::Cache), reason).at(place))
 }
 
 /// Cells to compare others with: those that only settings set apart which must not change the output.
@@ -92,7 +108,19 @@ fn knobs_at_rest(spec: &CellSpec) -> Option<CellSpec> {
 fn cache_changes_output(cell: &CellRecord, reference: &CellRecord) -> Option<Finding> {
     let (cell, reference) = (cell.measured(), reference.measured());
     let differing = differing_captions(cell.first()?, reference.first()?);
-    captions_finding(&differing, Instability::Cache, "cache: tokens differ from those with use_cache false")
+    let what = "cache: tokens differ from those with use_cache false";
+    let finding = captions_finding(&differing, Instability::Cache, what)?;
+    let first = first_difference(cell.first()?, reference.first()?);
+    let place = first.map(|first| format!("; first at {first}")).unwrap_or_default();
+    Some(Finding { reason: finding.reason + &place, ..finding })
+}
+
+/// Where the tokens of two repeats part first.
+fn first_difference(cached: &RepeatResult, uncached: &RepeatResult) -> Option<FirstDifference> {
+    let (cached, uncached) = (tokens(cached), tokens(uncached));
+    let of_scene =
+        |(&scene, with): (&u32, &&[u32])| FirstDifference::between(scene, with, uncached.get(&scene)?);
+    cached.iter().find_map(of_scene)
 }
 
 fn knobs_change_output(cell: &CellRecord, reference: &CellRecord) -> Option<Finding> {
@@ -111,12 +139,6 @@ fn knobs_change_output(cell: &CellRecord, reference: &CellRecord) -> Option<Find
 
 /// The scenes whose tokens differ, those that only one of the two has included.
 fn differing_captions(a: &RepeatResult, b: &RepeatResult) -> BTreeSet<u32> {
-    fn tokens(repeat: &RepeatResult) -> BTreeMap<u32, &[u32]> {
-        match &repeat.output {
-            Output::Caption { scenes } => scenes.iter().map(|s| (s.scene, s.tokens.as_slice())).collect(),
-            Output::Stage1(_) => BTreeMap::new(),
-        }
-    }
     let (a, b) = (tokens(a), tokens(b));
     a.keys().chain(b.keys()).filter(|scene| a.get(scene) != b.get(scene)).copied().collect()
 }

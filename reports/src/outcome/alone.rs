@@ -7,7 +7,7 @@ use reelbench_protocol::{
     Stage1Output, Stage1Spec, Work, differences,
 };
 
-use super::agreement::between_repeats;
+use super::agreement::{between_repeats, with_and_without_cache};
 use super::{Finding, Judgement, Outcome, Place};
 use crate::run::{CellRecord, Completion, EarlyEnd, Run};
 
@@ -22,7 +22,8 @@ pub(super) fn judge_alone(run: &Run, cell: &CellRecord, index: &BTreeMap<&CellId
         .or_else(|| settings_differ(cell.spec(), &repeats, stage1))
         .or_else(|| impossible_times(&repeats))
         .or_else(|| unsorted_sounds(&repeats))
-        .or_else(|| between_repeats(&repeats));
+        .or_else(|| between_repeats(&repeats))
+        .or_else(|| cell.cache_check.as_ref().and_then(with_and_without_cache));
     let effective = repeats.first().map(|repeat| in_force(cell.spec(), repeat, stage1));
     let (outcome, reason, place) = match finding {
         Some(finding) => (finding.outcome, Some(finding.reason), finding.place),

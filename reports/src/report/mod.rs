@@ -2,6 +2,8 @@
 //!
 //! Texts are plain; templates mark them up. Numbers in prose are computed here, never typed.
 
+mod agreement;
+mod cache_check;
 mod captioning;
 mod end_to_end;
 mod parallel;
@@ -45,6 +47,10 @@ pub struct Report {
     pub captioning: Section,
     /// What the captioners' weights take up in memory; empty where no runner told of their parts.
     pub weights: Section,
+    /// How far captions agree with those of the reference setting; empty where nothing can be compared.
+    pub agreement: Section,
+    /// What cells with a cache said without it; empty where none was checked.
+    pub cache_check: Section,
     /// Every cell that did not end ok.
     pub failures: Vec<FailedCell>,
     /// What it takes to make the run again.
@@ -66,6 +72,8 @@ impl Report {
             parallel: parallel::section(cells),
             captioning: captioning::section(cells),
             weights: weights::section(cells),
+            agreement: agreement::section(run, cells),
+            cache_check: cache_check::section(cells),
             failures: provenance::failures(run, cells),
             provenance: Provenance::new(&run.manifest),
             cells: cells.clone(),

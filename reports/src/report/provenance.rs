@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use reelbench_protocol::{
-    CellKind, Environment, FileHash, GitRevision, Manifest, RunnerInfo, Weights, value_text,
+    CacheVerdict, CellKind, Environment, FileHash, GitRevision, Manifest, RunnerInfo, Weights, value_text,
 };
 use serde::Serialize;
 
 use super::section::SettingColumns;
 use super::status::status;
 use super::table::{Cell, Column, Table};
-use crate::run::Run;
+use crate::run::{CellRecord, Run};
 use crate::summary::CellSummary;
 use crate::units;
 
@@ -81,7 +81,7 @@ pub(crate) fn failures(run: &Run, cells: &[CellSummary]) -> Vec<FailedCell> {
             CellKind::Stage1 => &of_stage1,
             CellKind::Caption => &of_captions,
         };
-        let log = record.ended.as_ref().map(|ended| ended.log_tail.join("\n"));
+        let log = log_tail(record).map(|lines| lines.join("\n"));
         let words = [Some(record.spec().to_string()), settings.words(cell)];
         Some(FailedCell {
             cell: cell.id.to_string(),
@@ -92,6 +92,15 @@ pub(crate) fn failures(run: &Run, cells: &[CellSummary]) -> Vec<FailedCell> {
         })
     });
     failed.collect()
+}
+
+/// The last lines of the log of what ended the cell, or broke the check of its cache.
+fn log_tail(record: &CellRecord) -> Option<&[String]> {
+    match (&record.ended, &record.cache_check) {
+        (Some(ended), _) => Some(&ended.log_tail),
+        (None, Some(CacheVerdict::Broke { log_tail, .. })) => Some(log_tail),
+        (None, _) => None,
+    }
 }
 
 /// What it takes to make the run again.

@@ -9,6 +9,8 @@ mod outcomes;
 #[cfg(test)]
 mod rendering;
 #[cfg(test)]
+mod settings;
+#[cfg(test)]
 mod stage1_fixtures;
 #[cfg(test)]
 mod stage1_outcomes;

@@ -39,7 +39,7 @@ fn reasons_name_the_place() {
             "",
             "asr: mute.mp4 has no sound",
             "",
-            "cache: tokens differ from those with use_cache false in scene 1",
+            "cache: tokens differ from those with use_cache false in scene 1; first at scene 1, token 2: 7 with the cache, 6 without",
             "",
             "tokens differ between repeats in scenes 0, 1",
             "effective settings differ: num_beams: requested 4, effective 1",

@@ -214,6 +214,9 @@ fn run_caption(
         Behaviour::CacheBug => caption.settings.use_cache.to_string(),
         _ => String::new(),
     };
+    if behaviour == Behaviour::UncachedCrash && !caption.settings.use_cache {
+        std::process::abort();
+    }
     let middles = made_up::scene_middles(run, caption);
     let total = middles.len() as u32;
     let mut captions = Vec::new();
@@ -224,7 +227,11 @@ fn run_caption(
         let ttft_ns = watch.elapsed_ns();
         watch.time(Stage::Decode, Some(scene), || take_time(behaviour));
         let said = made_up::caption(run, caption, scene, middle_s, &salt);
-        captions.push(SceneCaption { ttft_ns: Some(ttft_ns), ..said });
+        captions.push(SceneCaption {
+            ttft_ns: Some(ttft_ns),
+            tokens: drifted(said.tokens, caption, behaviour),
+            ..said
+        });
         if scene == 0 {
             misbehave::progress(1, total);
             misbehave::in_repeat(behaviour, run);
@@ -236,6 +243,14 @@ fn run_caption(
         _ => {}
     }
     captions
+}
+
+/// The tokens, or others from where the script says the cache matters.
+fn drifted(mut tokens: Vec<u32>, caption: &CaptionSpec, behaviour: Behaviour) -> Vec<u32> {
+    if let (Behaviour::CacheDrift { token }, false) = (behaviour, caption.settings.use_cache) {
+        tokens.iter_mut().skip(token as usize).for_each(|token| *token += 1);
+    }
+    tokens
 }
 
 fn fail_scene(caption: &mut SceneCaption) {

@@ -59,6 +59,8 @@ struct When {
     preset: Option<String>,
     pass: Option<Pass>,
     repeat: Option<u32>,
+    use_cache: Option<bool>,
+    max_new_tokens: Option<u32>,
 }
 
 /// What happens in a repeat, or in a load where the name says so.
@@ -83,6 +85,14 @@ pub(crate) enum Behaviour {
     UnstableObjects,
     /// Other tokens with the cache than without.
     CacheBug,
+    /// Other tokens without the cache, from one on.
+    CacheDrift {
+        /// The first that differs, counted from 0.
+        #[serde(default = "drift_token")]
+        token: u32,
+    },
+    /// A crash without the cache.
+    UncachedCrash,
     /// Other words, sounds and boxes with other requests under way at once, windows at a time, or side by side.
     KnobBug,
     /// One scene of a captioning cell fails, or the scenes of a stage-1 cell.
@@ -161,13 +171,17 @@ fn slow_ms() -> u64 {
     200
 }
 
+fn drift_token() -> u32 {
+    5
+}
+
 fn exit_code() -> u8 {
     3
 }
 
 impl Behaviour {
     /// Every behaviour's name, which is also that of the preset that has it.
-    pub(crate) const NAMES: [&str; 41] = [
+    pub(crate) const NAMES: [&str; 43] = [
         "ok",
         "slow",
         "unstable",
@@ -175,6 +189,8 @@ impl Behaviour {
         "unstable-sounds",
         "unstable-objects",
         "cache-bug",
+        "cache-drift",
+        "uncached-crash",
         "knob-bug",
         "scene-failure",
         "speech-failure",
@@ -244,9 +260,9 @@ impl Script {
 
 impl When {
     fn holds(&self, run: &RunSpec) -> bool {
-        let model = match &run.spec.work {
-            Work::Caption(caption) => Some(caption.model.as_str()),
-            Work::Stage1(_) => None,
+        let (model, settings) = match &run.spec.work {
+            Work::Caption(caption) => (Some(caption.model.as_str()), Some(&caption.settings)),
+            Work::Stage1(_) => (None, None),
         };
         let has_preset = |wanted: &str| run.spec.weights().filter_map(preset).any(|preset| preset == wanted);
         self.kind.is_none_or(|kind| kind == run.spec.kind())
@@ -255,6 +271,8 @@ impl When {
             && self.preset.as_deref().is_none_or(has_preset)
             && self.pass.is_none_or(|pass| pass == run.pass)
             && self.repeat.is_none_or(|repeat| repeat == run.repeat)
+            && self.use_cache.is_none_or(|use_cache| Some(use_cache) == settings.map(|it| it.use_cache))
+            && self.max_new_tokens.is_none_or(|most| Some(most) == settings.map(|it| it.max_new_tokens))
     }
 }
 

@@ -248,6 +248,7 @@ impl Sink for Listener {
             RunEvent::RepeatStarted { pass, repeat, .. } => format!("{pass} {repeat} begins"),
             RunEvent::Progress { progress, .. } => format!("{} of {}", progress.done, progress.total),
             RunEvent::RepeatFinished { result, .. } => format!("{} {} ends", result.pass, result.repeat),
+            RunEvent::CacheChecked { .. } => "cache checked".to_owned(),
             RunEvent::CellEnded { end, .. } => format!("cell {end}"),
             RunEvent::Interrupted => "interrupted".to_owned(),
             RunEvent::Finished { counts } => format!("finished, {} complete", counts.complete),

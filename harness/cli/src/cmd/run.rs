@@ -95,6 +95,7 @@ fn run_plan(args: &RunArgs, planned: &Planned, inputs: Inputs) -> RunPlan {
         order: run.order,
         device: run.device,
         save_frames: args.frames() == Frames::Save,
+        cache_check: run.cache_check,
     }
 }
 

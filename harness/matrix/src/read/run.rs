@@ -22,6 +22,7 @@ impl Reader<'_> {
             seed: value(node, "seed").unwrap_or(default.seed),
             order: value(node, "order").unwrap_or(default.order),
             max_scenes: value(node, "max_scenes"),
+            cache_check: value(node, "cache_check").unwrap_or(default.cache_check),
         };
         (run, device.map(|device| device.place))
     }

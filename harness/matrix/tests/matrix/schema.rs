@@ -151,6 +151,7 @@ const OTHER: &[(&str, &str, &str)] = &[
     ("run", "seed", "9"),
     ("run", "order", "sequential"),
     ("run", "max_scenes", "2"),
+    ("run", "cache_check", "0"),
     ("gate", "metric", "wall_s"),
     ("gate", "max_regression", "7.5%"),
     ("gate", "confidence", "0.9"),

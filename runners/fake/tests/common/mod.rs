@@ -112,6 +112,7 @@ pub(crate) fn planned(video: &str, work: Work, stage1: Option<&PlannedCell>) -> 
 /// A plan with two measured repeats and one warm-up.
 pub(crate) fn plan(cells: Vec<PlannedCell>) -> RunPlan {
     RunPlan {
+        cache_check: 0,
         cells,
         skipped: Vec::new(),
         known_failures: Vec::new(),
