@@ -29,6 +29,21 @@ fn a_dummy_runs_to_its_limit_and_its_cache_changes_nothing() {
 }
 
 #[test]
+fn a_caption_comes_out_of_every_storage() {
+    for preset in [presets::TINY, presets::T5_TINY] {
+        let weights = Weights::Dummy { preset: preset.to_owned(), seed: 1 };
+        for &quantization in Quantization::ALL {
+            for dtype in [Dtype::F32, Dtype::F16, Dtype::Bf16] {
+                let load = LoadRequest::new(&weights, quantization, dtype, &Device::Cpu);
+                let model = InstructBlip::load(&load).unwrap();
+                let caption = caption(&model, &[frame(64, 64)], &request(4, CacheMode::On)).unwrap();
+                assert_eq!(caption.tokens.len(), 4, "{preset} {quantization} {dtype}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_dummys_caption_depends_on_its_seed_alone() {
     let tokens = |seed| {
         let model = testing::dummy(InstructBlip::load, presets::T5_TINY, seed);
