@@ -29,16 +29,18 @@ pub(super) fn section(run: &Run, cells: &[CellSummary]) -> Section {
         groups.entry(group).or_default().push((record, cell));
     }
     let compared = order.iter().filter_map(|group| groups.get(group)).flat_map(|group| compared(group));
-    let compared: Vec<(Recorded<'_>, Agreement)> = compared.collect();
+    let compared: Vec<(Recorded<'_>, Agreement<'_>)> = compared.collect();
     if compared.is_empty() {
         return Section::default();
     }
-    let settings = SettingColumns::of(&compared.iter().map(|((_, cell), _)| *cell).collect::<Vec<_>>());
+    // What sets a row apart from its reference is to have a column.
+    let both = compared.iter().flat_map(|((_, cell), agreement)| [*cell, agreement.reference]);
+    let settings = SettingColumns::of(&both.collect::<Vec<_>>());
     let mut columns = vec![Column::left("Model").strong(), Column::left("Video")];
     columns.extend(settings.columns());
     columns.extend(["Reference dtype"].map(Column::left));
     columns.extend(["Scenes Equal", "Tokens Equal", "Tokens", "Reference Tokens"].map(Column::right));
-    let row = |((_, cell), agreement): &(Recorded<'_>, Agreement)| {
+    let row = |((_, cell), agreement): &(Recorded<'_>, Agreement<'_>)| {
         let model = with_dummy_mark(Cell::optional(cell.model.as_ref().map(ToString::to_string)), cell);
         let mut row = vec![model, Cell::from(cell.video.to_string())];
         row.extend(settings.cells(cell));
@@ -71,7 +73,7 @@ fn group(spec: &CellSpec) -> Option<CellId> {
 }
 
 /// Every cell of a group beside its reference; none where the group has no reference.
-fn compared<'a>(group: &[Recorded<'a>]) -> Vec<(Recorded<'a>, Agreement)> {
+fn compared<'a>(group: &[Recorded<'a>]) -> Vec<(Recorded<'a>, Agreement<'a>)> {
     let rank = |settings: &CaptionSettings| {
         let exactness = match settings.dtype {
             Dtype::F32 => 0,
@@ -91,9 +93,8 @@ fn compared<'a>(group: &[Recorded<'a>]) -> Vec<(Recorded<'a>, Agreement)> {
 }
 
 /// How far two cells agree.
-struct Agreement {
-    /// The reference's type, as a report shows it.
-    dtype: Option<String>,
+struct Agreement<'a> {
+    reference: &'a CellSummary,
     scenes: usize,
     equal_scenes: usize,
     equal_tokens: usize,
@@ -103,11 +104,11 @@ struct Agreement {
     places: usize,
 }
 
-impl Agreement {
-    fn between(cell: &CellRecord, (reference, summary): Recorded<'_>) -> Self {
+impl<'a> Agreement<'a> {
+    fn between(cell: &CellRecord, (reference, summary): Recorded<'a>) -> Self {
         let (tokens, expected) = (cell.tokens(), reference.tokens());
         let mut agreement = Self {
-            dtype: shown("dtype", &summary.requested, summary.effective.as_ref()),
+            reference: summary,
             scenes: expected.len(),
             equal_scenes: 0,
             equal_tokens: 0,
@@ -127,7 +128,7 @@ impl Agreement {
     fn cells(&self) -> [Cell; 5] {
         let share = (self.places > 0).then(|| self.equal_tokens as f64 / self.places as f64);
         [
-            Cell::optional(self.dtype.clone()),
+            Cell::optional(shown("dtype", &self.reference.requested, self.reference.effective.as_ref())),
             Cell::from(format!("{} of {}", self.equal_scenes, self.scenes)),
             Cell::optional(share.map(units::percent)),
             Cell::from(self.tokens.to_string()),

@@ -104,7 +104,9 @@ fn told_dtype(mut result: RepeatResult, dtype: &str) -> RepeatResult {
 
 fn with_tokens(mut result: RepeatResult, change: impl Fn(&mut Vec<u32>)) -> RepeatResult {
     if let Output::Caption { scenes } = &mut result.output {
-        scenes.iter_mut().for_each(|scene| change(&mut scene.tokens));
+        for scene in scenes.iter_mut() {
+            change(&mut scene.tokens);
+        }
     }
     result
 }

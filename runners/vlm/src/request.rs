@@ -111,6 +111,7 @@ impl CaptionRequest {
         ]);
         if let Some(sampling) = generation.sampling {
             effective.insert("top_p".to_owned(), sampling.top_p.into());
+            effective.insert("seed".to_owned(), sampling.seed.into());
         }
         effective
     }

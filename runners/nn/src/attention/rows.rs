@@ -159,7 +159,9 @@ impl Rows<'_> {
             let head = kv_head * group + index % group;
             match self.bias.and_then(|bias| bias.get(head * keys..(head + 1) * keys)) {
                 Some(bias) => {
-                    scores.iter_mut().for_each(|score| *score *= self.scale);
+                    for score in scores.iter_mut() {
+                        *score *= self.scale;
+                    }
                     vector::add(scores, bias);
                     vector::softmax(scores, 1.0);
                 }

@@ -19,7 +19,9 @@ use crate::testing;
 fn check(folder: &Path) {
     let model = testing::local(InstructBlip::load, folder).unwrap();
     let cases = Case::all_of(folder);
-    cases.iter().for_each(|case| check_case(&model, case));
+    for case in &cases {
+        check_case(&model, case);
+    }
     check_generations(&model, &cases);
 }
 
