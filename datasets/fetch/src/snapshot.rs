@@ -4,12 +4,16 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use reelbench_matrix::HubModel;
 
 use crate::digest::Digest;
 use crate::error::FetchError;
 use crate::listing::HubFile;
+
+/// Tells apart the temporary names that threads of this process give.
+static NAMES_GIVEN: AtomicU64 = AtomicU64::new(0);
 
 /// One commit of a model in the hub's cache.
 pub(crate) struct Snapshot<'a> {
@@ -67,11 +71,12 @@ fn place_text(path: &Path, text: &str) -> io::Result<()> {
     place(path, |temporary| fs::write(temporary, text))
 }
 
-/// Makes something under a name of this process and gives it its own at once, so that nobody sees half of it.
+/// Makes something under a name that nobody else uses and gives it its own at once, so that nobody sees half of it.
 fn place(path: &Path, make: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
     fs::create_dir_all(path.parent().unwrap_or(Path::new("")))?;
     let mut name = path.as_os_str().to_owned();
-    name.push(format!(".{}.tmp", std::process::id()));
+    let number = NAMES_GIVEN.fetch_add(1, Ordering::Relaxed);
+    name.push(format!(".{}-{number}.tmp", std::process::id()));
     let temporary = PathBuf::from(name);
     make(&temporary)?;
     fs::rename(&temporary, path)
