@@ -25,8 +25,8 @@ pub struct KvCache {
 
 #[derive(Debug)]
 struct ContextCache {
-    /// Keys and values of shape (1, positions, heads, dimension); none where nothing is shared.
-    prompt: Option<(Tensor, Tensor)>,
+    /// None where nothing is shared.
+    prompt: Option<SharedKeys>,
     rows: usize,
     own: Option<Own>,
 }
@@ -47,8 +47,13 @@ impl KvCache {
 
     /// Adds a context of one row behind the others, with the keys and values of its prompt, of shape
     /// (1, positions, heads, dimension).
-    pub fn add_context(&mut self, prompt: Option<(Tensor, Tensor)>) {
+    ///
+    /// # Errors
+    /// When the shapes are others.
+    pub fn add_context(&mut self, prompt: Option<(Tensor, Tensor)>) -> Result<()> {
+        let prompt = prompt.map(|(k, v)| SharedKeys::new(k, v)).transpose()?;
         self.contexts.push(ContextCache { prompt, rows: 1, own: None });
+        Ok(())
     }
 
     /// Adds one position to each row, and attends from it to all positions of its row. `q` has shape
@@ -76,9 +81,15 @@ impl KvCache {
             let part = |tensor: &Tensor| tensor.narrow(1, first, context.rows);
             let (q, k, v) = (part(q)?, part(k)?.transpose(0, 1)?, part(v)?.transpose(0, 1)?);
             let own = Own::with(context.own.take(), &k, &v)?;
-            let shared = context.prompt.as_ref().map(|(k, v)| SharedKeys { k, v });
             let used = |tensor: &Tensor| tensor.narrow(1, 0, own.length);
-            attended.push(attention_of_rows(&q, shared, &used(&own.k)?, &used(&own.v)?, scale, bias)?);
+            attended.push(attention_of_rows(
+                &q,
+                context.prompt.as_ref(),
+                &used(&own.k)?,
+                &used(&own.v)?,
+                scale,
+                bias,
+            )?);
             first += context.rows;
             context.own = Some(own);
         }
@@ -195,7 +206,7 @@ mod tests {
         let mut whole: Vec<(Tensor, Tensor)> = Vec::new();
         for (name, length) in [("a", 70), ("b", 3)] {
             let (k, v) = (random(length, KV_HEADS, &format!("k{name}")), random(length, KV_HEADS, name));
-            cache.add_context(Some((k.clone(), v.clone())));
+            cache.add_context(Some((k.clone(), v.clone()))).unwrap();
             whole.push((k, v));
         }
         let mut counts = vec![1, 1];
@@ -222,7 +233,7 @@ mod tests {
     #[test]
     fn a_bias_shifts_the_scores_of_every_row() {
         let mut cache = KvCache::new();
-        cache.add_context(None);
+        cache.add_context(None).unwrap();
         let (k, v, q) = (random(2, HEADS, "k"), random(2, HEADS, "v"), random(2, HEADS, "q"));
         let one = |tensor: &Tensor, at| tensor.narrow(1, at, 1).unwrap();
         cache.step(&one(&q, 0), &one(&k, 0), &one(&v, 0), 1.0, None).unwrap();
@@ -239,7 +250,7 @@ mod tests {
         assert!(rows_by_context(&[2, 3], &[2, 1]).is_err());
         assert!(rows_by_context(&[2, 3], &[5]).is_err());
         let mut cache = KvCache::new();
-        cache.add_context(None);
+        cache.add_context(None).unwrap();
         assert!(cache.select_rows(&[vec![1]]).is_err());
         let (k, q) = (random(2, KV_HEADS, "k"), random(2, HEADS, "q"));
         assert!(cache.step(&q, &k, &k, 1.0, None).is_err());

@@ -7,14 +7,16 @@ use candle_core::quantized::{QMatMul, QTensor};
 use candle_core::{CpuStorage, CustomOp1, D, DType, Layout, Result, Shape, Tensor, bail};
 use candle_nn::{Init, Module, VarBuilder};
 use half::f16;
+use rayon::prelude::*;
 use reelbench_protocol::Quantization;
 
 use crate::Precision;
 use crate::nf4::{self, Nf4Panel};
-use crate::panels::{NumberPanel, Panels};
+use crate::panels::{NumberPanel, Panels, with_values};
 use crate::quantized::{Blocks, QuantizedMatrix};
 use crate::register::Pair;
 use crate::storage::contiguous_floats;
+use crate::vector;
 
 /// Whether a layer adds a bias.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -167,11 +169,7 @@ impl Linear {
             bail!("a linear layer of {inputs} inputs got {:?}", x.dims());
         }
         let rows: usize = outer.iter().product();
-        let product = self.weight.product(&x.reshape((rows, inputs))?)?;
-        let product = match &self.bias {
-            Some(bias) => product.broadcast_add(bias)?,
-            None => product,
-        };
+        let product = self.weight.product(&x.reshape((rows, inputs))?, self.bias.as_ref())?;
         product.reshape([outer, &[outputs]].concat())
     }
 }
@@ -221,23 +219,32 @@ impl Weight {
         }))
     }
 
-    /// `x · weightᵀ` for `x` of shape (rows, inputs), in the type of `x`.
-    fn product(&self, x: &Tensor) -> Result<Tensor> {
+    /// `x · weightᵀ + bias` for `x` of shape (rows, inputs), in the type of `x`.
+    fn product(&self, x: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
         let single = || x.to_dtype(DType::F32)?.contiguous();
-        match self {
-            Self::Dense(weight) => x.to_dtype(weight.dtype())?.matmul(&weight.t()?)?.to_dtype(x.dtype()),
+        let product = match self {
+            Self::Dense(weight) => x.to_dtype(weight.dtype())?.matmul(&weight.t()?)?.to_dtype(x.dtype())?,
             Self::Own(weight) => {
-                single()?.apply_op1_no_bwd(&OwnProduct(Arc::clone(weight)))?.to_dtype(x.dtype())
+                let bias = bias.map(|bias| bias.to_dtype(DType::F32)).transpose()?;
+                let product = OwnProduct { weight: Arc::clone(weight), bias };
+                return single()?.apply_op1_no_bwd(&product)?.to_dtype(x.dtype());
             }
             Self::OnDevice(weight, _) => {
-                QMatMul::from_arc(Arc::clone(weight))?.forward(&single()?)?.to_dtype(x.dtype())
+                QMatMul::from_arc(Arc::clone(weight))?.forward(&single()?)?.to_dtype(x.dtype())?
             }
+        };
+        match bias {
+            Some(bias) => product.broadcast_add(bias),
+            None => Ok(product),
         }
     }
 }
 
-/// The product that a weight brings.
-struct OwnProduct(Arc<dyn WeightMatrix>);
+/// The product that a weight brings, and the bias, which is added where the product lies.
+struct OwnProduct {
+    weight: Arc<dyn WeightMatrix>,
+    bias: Option<Tensor>,
+}
 
 impl CustomOp1 for OwnProduct {
     fn name(&self) -> &'static str {
@@ -246,9 +253,14 @@ impl CustomOp1 for OwnProduct {
 
     fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let (vectors, _) = layout.shape().dims2()?;
-        let (rows, _) = self.0.dims();
+        let (rows, _) = self.weight.dims();
         let mut product = vec![0f32; vectors * rows];
-        self.0.apply(contiguous_floats(x, layout)?, &mut product);
+        self.weight.apply(contiguous_floats(x, layout)?, &mut product);
+        if let Some(bias) = &self.bias {
+            with_values(bias, |bias: &[f32]| {
+                product.par_chunks_mut(rows.max(1)).for_each(|product| vector::add(product, bias));
+            })?;
+        }
         Ok((CpuStorage::F32(product), Shape::from((vectors, rows))))
     }
 }

@@ -1,18 +1,64 @@
 //! Attention from one position of each of several rows, which share the keys of a prompt.
 
+use std::iter::once;
+
 use candle_core::{CpuStorage, D, DType, Device, Result, Storage, Tensor, bail};
 use rayon::prelude::*;
 
 use super::kernel::Operand;
+use crate::linear::WeightMatrix;
 use crate::matmul::{Matrix, multiply};
+use crate::panels::{NumberPanel, Panels};
 use crate::storage::contiguous_floats;
 use crate::vector;
 
-/// Keys and values that every row sees, of shape (1, positions, key-value heads, dimension).
-#[derive(Clone, Copy)]
-pub(crate) struct SharedKeys<'a> {
-    pub(crate) k: &'a Tensor,
-    pub(crate) v: &'a Tensor,
+/// Keys and values that every row sees.
+#[derive(Debug)]
+pub(crate) enum SharedKeys {
+    /// One after another the key-value heads, laid out for products with few queries, on the processor.
+    Panels(Vec<SharedHead>),
+    /// Of shape (1, positions, key-value heads, dimension), elsewhere.
+    Tensors { k: Tensor, v: Tensor },
+}
+
+#[derive(Debug)]
+pub(crate) struct SharedHead {
+    /// A row for each position.
+    k: Panels<NumberPanel<f32>>,
+    /// A column for each position.
+    v: Panels<NumberPanel<f32>>,
+}
+
+impl SharedKeys {
+    /// From keys and values of shape (1, positions, key-value heads, dimension).
+    pub(crate) fn new(k: Tensor, v: Tensor) -> Result<Self> {
+        let (_, positions, heads, dimension) = k.dims4()?;
+        if !matches!(k.device(), Device::Cpu) || k.dtype() != DType::F32 || k.dims() != v.dims() {
+            return Ok(Self::Tensors { k, v });
+        }
+        let head = |index| {
+            let part = |all: &Tensor| all.narrow(2, index, 1)?.reshape((positions, dimension));
+            Ok(SharedHead {
+                k: Panels::joined(dimension, once(part(&k)))?,
+                v: Panels::joined(positions, once(part(&v)?.t()?.contiguous()))?,
+            })
+        };
+        (0..heads).map(head).collect::<Result<_>>().map(Self::Panels)
+    }
+
+    /// Positions, key-value heads, dimension.
+    fn dims(&self) -> Result<(usize, usize, usize)> {
+        match self {
+            Self::Panels(heads) => {
+                let (positions, dimension) = heads.first().map_or((0, 0), |head| head.k.dims());
+                Ok((positions, heads.len(), dimension))
+            }
+            Self::Tensors { k, .. } => {
+                let (_, positions, heads, dimension) = k.dims4()?;
+                Ok((positions, heads, dimension))
+            }
+        }
+    }
 }
 
 /// Softmax of the scaled scores, plus `bias` of shape (heads, positions), times the values, for `q` of
@@ -20,7 +66,7 @@ pub(crate) struct SharedKeys<'a> {
 /// (rows, positions, key-value heads, dimension). The result has shape (1, rows, heads * dimension).
 pub(crate) fn attention_of_rows(
     q: &Tensor,
-    shared: Option<SharedKeys<'_>>,
+    shared: Option<&SharedKeys>,
     k: &Tensor,
     v: &Tensor,
     scale: f32,
@@ -28,10 +74,9 @@ pub(crate) fn attention_of_rows(
 ) -> Result<Tensor> {
     let (_, rows, heads, dimension) = q.dims4()?;
     let (own_rows, own, kv_heads, _) = k.dims4()?;
-    let shared_length = shared.map_or(Ok(0), |shared| shared.k.dim(1))?;
-    let shared_fits = shared.is_none_or(|shared| {
-        [shared.k, shared.v].iter().all(|tensor| tensor.dims() == [1, shared_length, kv_heads, dimension])
-    });
+    let (shared_length, shared_heads, shared_dimension) =
+        shared.map_or(Ok((0, kv_heads, dimension)), SharedKeys::dims)?;
+    let shared_fits = (shared_heads, shared_dimension) == (kv_heads, dimension);
     let bias_fits = bias.is_none_or(|bias| bias.dims() == [heads, shared_length + own]);
     if own_rows != rows
         || k.dims() != v.dims()
@@ -42,24 +87,27 @@ pub(crate) fn attention_of_rows(
     {
         bail!("attention of {:?} over {shared_length} shared keys and {:?}", q.dims(), k.dims());
     }
+    let panels = match shared {
+        Some(SharedKeys::Tensors { .. }) => return with_tensors(q, shared, k, v, scale, bias),
+        Some(SharedKeys::Panels(heads)) => heads.as_slice(),
+        None => &[],
+    };
     if !matches!(q.device(), Device::Cpu) || [q, k, v].iter().any(|tensor| tensor.dtype() != DType::F32) {
         return with_tensors(q, shared, k, v, scale, bias);
     }
     let bias = bias.map(Tensor::contiguous).transpose()?;
-    let guards = [Some(q), shared.map(|s| s.k), shared.map(|s| s.v), Some(k), Some(v), bias.as_ref()]
-        .map(|tensor| tensor.map(Tensor::storage_and_layout));
+    let guards =
+        [Some(q), Some(k), Some(v), bias.as_ref()].map(|tensor| tensor.map(Tensor::storage_and_layout));
     let operands =
         guards.each_ref().map(|guard| guard.as_ref().map(|(storage, layout)| (&**storage, *layout)));
-    let [Some(q), shared_k, shared_v, Some(k), Some(v), bias] = operands else {
+    let [Some(q), Some(k), Some(v), bias] = operands else {
         bail!("attention without queries or keys");
     };
     let operand = |(storage, layout)| Operand::new(cpu(storage)?, layout);
     let rows_kernel = Rows {
         q: operand(q)?,
-        shared: match (shared_k, shared_v) {
-            (Some(k), Some(v)) => Some((operand(k)?, operand(v)?)),
-            _ => None,
-        },
+        shared: panels,
+        shared_keys: shared_length,
         own: (operand(k)?, operand(v)?),
         bias: bias.map(|(storage, layout)| contiguous_floats(cpu(storage)?, layout)).transpose()?,
         scale,
@@ -76,7 +124,9 @@ fn cpu(storage: &Storage) -> Result<&CpuStorage> {
 
 struct Rows<'a> {
     q: Operand<'a>,
-    shared: Option<(Operand<'a>, Operand<'a>)>,
+    /// What is shared by key-value head; none where nothing is.
+    shared: &'a [SharedHead],
+    shared_keys: usize,
     own: (Operand<'a>, Operand<'a>),
     /// Of shape (heads, keys).
     bias: Option<&'a [f32]>,
@@ -92,10 +142,6 @@ struct Room {
 }
 
 impl Rows<'_> {
-    fn shared_keys(&self) -> usize {
-        self.shared.as_ref().map_or(0, |(k, _)| k.dims.1)
-    }
-
     fn attend(&self) -> Result<Vec<f32>> {
         let (_, rows, heads, dimension) = self.q.dims;
         let kv_heads = self.own.0.dims.2;
@@ -122,7 +168,7 @@ impl Rows<'_> {
     fn score(&self, kv_head: usize, room: &mut Room) -> Result<()> {
         let (_, rows, heads, dimension) = self.q.dims;
         let (_, own, kv_heads, _) = self.own.0.dims;
-        let (group, shared) = (heads / kv_heads, self.shared_keys());
+        let (group, shared) = (heads / kv_heads, self.shared_keys);
         let keys = shared + own;
         room.queries.clear();
         for row in 0..rows {
@@ -139,9 +185,9 @@ impl Rows<'_> {
             row_stride: dimension,
             column_stride: 1,
         };
-        if let Some((k, _)) = &self.shared {
+        if let Some(head) = self.shared.get(kv_head) {
             room.part.resize(queries.rows * shared, 0.0);
-            multiply(queries, k.head(0, kv_head, shared).transposed(), &mut room.part)?;
+            head.k.apply(queries.data, &mut room.part);
             copy_rows(&room.part, shared, &mut room.scores, keys, 0);
         }
         let by_row = room.scores.chunks_exact_mut((group * keys).max(1));
@@ -173,9 +219,9 @@ impl Rows<'_> {
 
     /// The weighted values.
     fn weigh(&self, kv_head: usize, room: &mut Room, out: &mut [f32]) -> Result<()> {
-        let (_, rows, heads, dimension) = self.q.dims;
+        let (_, _, heads, dimension) = self.q.dims;
         let (_, own, kv_heads, _) = self.own.0.dims;
-        let (group, shared) = (heads / kv_heads, self.shared_keys());
+        let (group, shared) = (heads / kv_heads, self.shared_keys);
         let keys = shared + own;
         let weights = |first: usize, rows: usize, columns: usize| Matrix {
             data: room.scores.get(first..).unwrap_or_default(),
@@ -184,8 +230,12 @@ impl Rows<'_> {
             row_stride: keys,
             column_stride: 1,
         };
-        if let Some((_, v)) = &self.shared {
-            multiply(weights(0, rows * group, shared), v.head(0, kv_head, shared), out)?;
+        if let Some(head) = self.shared.get(kv_head) {
+            room.part.clear();
+            for scores in room.scores.chunks_exact(keys.max(1)) {
+                room.part.extend_from_slice(&scores[..shared]);
+            }
+            head.v.apply(&room.part, out);
         }
         room.part.resize(group * dimension, 0.0);
         for (row, out) in out.chunks_exact_mut((group * dimension).max(1)).enumerate() {
@@ -207,12 +257,19 @@ fn copy_rows(from: &[f32], columns: usize, to: &mut [f32], stride: usize, first:
 /// The same from candle's own operations, for other devices and types.
 fn with_tensors(
     q: &Tensor,
-    shared: Option<SharedKeys<'_>>,
+    shared: Option<&SharedKeys>,
     k: &Tensor,
     v: &Tensor,
     scale: f32,
     bias: Option<&Tensor>,
 ) -> Result<Tensor> {
+    let shared = match shared {
+        Some(SharedKeys::Tensors { k, v }) => Some((k, v)),
+        Some(SharedKeys::Panels(_)) => {
+            bail!("keys for the processor, but {:?} for {:?}", q.dtype(), q.device())
+        }
+        None => None,
+    };
     let (_, rows, heads, dimension) = q.dims4()?;
     let kv_heads = k.dim(2)?;
     let all = |shared: Option<&Tensor>, own_keys: &Tensor| match shared {
@@ -222,7 +279,7 @@ fn with_tensors(
         }
         None => own_keys.contiguous(),
     };
-    let (k, v) = (all(shared.map(|s| s.k), k)?, all(shared.map(|s| s.v), v)?);
+    let (k, v) = (all(shared.map(|(k, _)| k), k)?, all(shared.map(|(_, v)| v), v)?);
     let keys = k.dim(1)?;
     let q = (q.transpose(0, 1)?.reshape((rows, kv_heads, heads / kv_heads, dimension))? * f64::from(scale))?;
     let mut scores = q.contiguous()?.matmul(&k.permute((0, 2, 3, 1))?.contiguous()?)?.to_dtype(DType::F32)?;
@@ -248,11 +305,16 @@ mod tests {
             let (k, v) = (get((rows, own, kv_heads, 16), "k"), get((rows, own, kv_heads, 16), "v"));
             let prompt =
                 (get((1, shared.max(1), kv_heads, 16), "pk"), get((1, shared.max(1), kv_heads, 16), "pv"));
-            let keys = (shared > 0).then_some(SharedKeys { k: &prompt.0, v: &prompt.1 });
+            let (panels, whole) = if shared > 0 {
+                let (k, v) = prompt.clone();
+                (Some(SharedKeys::new(k.clone(), v.clone()).unwrap()), Some(SharedKeys::Tensors { k, v }))
+            } else {
+                (None, None)
+            };
             let bias = tensors.get((heads, shared + own), "bias").unwrap();
             for bias in [None, Some(&bias)] {
-                let kernel = attention_of_rows(&q, keys, &k, &v, 0.4, bias).unwrap();
-                let tensors = with_tensors(&q, keys, &k, &v, 0.4, bias).unwrap();
+                let kernel = attention_of_rows(&q, panels.as_ref(), &k, &v, 0.4, bias).unwrap();
+                let tensors = with_tensors(&q, whole.as_ref(), &k, &v, 0.4, bias).unwrap();
                 let difference = (kernel - tensors).unwrap().abs().unwrap().flatten_all().unwrap();
                 let largest: f32 = difference.max(0).unwrap().to_scalar().unwrap();
                 assert!(largest < 1e-5, "{rows} rows, {shared} shared, {own} own: {largest}");

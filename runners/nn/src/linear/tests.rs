@@ -71,9 +71,9 @@ fn candles_blocks_and_ours_agree() {
     let x = tensors.get((5, 256), "x").unwrap();
     for blocks in [Blocks::Q8_0, Blocks::Q4k] {
         let theirs = QTensor::quantize(&weight, blocks.ggml()).unwrap();
-        let theirs = Weight::OnDevice(Arc::new(theirs), blocks).product(&x).unwrap();
+        let theirs = Weight::OnDevice(Arc::new(theirs), blocks).product(&x, None).unwrap();
         let ours = QuantizedMatrix::new(&weight, blocks).unwrap();
-        let ours = Weight::Own(Arc::new(ours)).product(&x).unwrap();
+        let ours = Weight::Own(Arc::new(ours)).product(&x, None).unwrap();
         let difference = (theirs - ours).unwrap().abs().unwrap().flatten_all().unwrap();
         let largest: f32 = difference.max(0).unwrap().to_scalar().unwrap();
         // They round inputs per 256 columns, we per 32.

@@ -57,8 +57,7 @@ impl SelfAttention {
         let [q, k, v] = self.qkv(x)?;
         let attended = attention_with_bias(&q, &k, &v, bias)?;
         if let Some(cache) = cache {
-            // Without the queries, which would keep their memory beside it.
-            cache.add_context(Some((k.force_contiguous()?, v.force_contiguous()?)));
+            cache.add_context(Some((k, v)))?;
         }
         x + self.output.forward(&attended)?
     }

@@ -200,8 +200,7 @@ impl Layer {
         let q = rotation.last(used)?.apply(&q.narrow(1, positions - used, used)?)?;
         let attended = attention(&q, &k, &v, self.scale(), Visible::UpToItself)?;
         if let Some(cache) = cache {
-            // Without the queries, which would keep their memory beside it.
-            cache.add_context(Some((k, v.force_contiguous()?)));
+            cache.add_context(Some((k, v)))?;
         }
         self.after_attention(&x.narrow(1, positions - used, used)?, &attended)
     }
