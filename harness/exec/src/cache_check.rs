@@ -11,7 +11,7 @@ use crate::found::Feed;
 use crate::session::Ending;
 
 /// New tokens of a check at most: a cache that is wrong shows within a few, and each one without it costs a whole context.
-const MOST_TOKENS: u32 = 16;
+const MOST_TOKENS: u32 = 8;
 
 /// The cell with its cache off, for a captioning cell that has it on.
 pub(crate) fn without_cache(cell: &PlannedCell) -> Option<CellId> {

@@ -26,7 +26,7 @@ pub(super) fn section(cells: &[CellSummary]) -> Section {
     };
     let table = Table { columns, rows: checked.iter().map(row).collect() };
     let note = "Cells with the cache on whose counterpart without it is not in the matrix captioned a few scenes both ways, \
-                with at most 16 new tokens, outside of what is timed.";
+                with at most 8 new tokens, outside of what is timed.";
     Section { table, notes: vec![note.to_owned()] }
 }
 

@@ -77,8 +77,7 @@ fn a_crash_in_either_of_the_two_is_found() {
         panic!("the crash without the cache was not found")
     };
     assert!(failure.message.contains("SIGABRT"), "{failure}");
-    let script =
-        r#"{"rules": [{"when": {"use_cache": true, "max_new_tokens": 16}, "then": {"do": "fail"}}]}"#;
+    let script = r#"{"rules": [{"when": {"use_cache": true, "max_new_tokens": 8}, "then": {"do": "fail"}}]}"#;
     let CacheVerdict::Broke { use_cache: true, failure, .. } = verdict_on("ok", &["--script", script]) else {
         panic!("the failure with the cache was not found")
     };
