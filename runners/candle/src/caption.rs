@@ -222,8 +222,10 @@ impl BatchTimer<'_, '_> {
 
 impl StageObserver for BatchTimer<'_, '_> {
     fn begin(&mut self, stage: Stage, scene: Option<usize>) {
-        for (index, reached) in self.reached.iter_mut().enumerate() {
-            if scene.is_none_or(|scene| scene == index) {
+        let each = self.reached.iter_mut().zip(&self.first_token_ns).enumerate();
+        for (index, (reached, first_token_ns)) in each {
+            // What is done for all of them is done for those that got so far.
+            if scene.map_or(first_token_ns.is_some(), |scene| scene == index) {
                 *reached = stage;
             }
         }
@@ -263,4 +265,34 @@ fn save_scene(folder: &Path, frames: &SceneFrames) -> Result<(), MediaError> {
         reelbench_media::save_png(picture, &folder.join(name))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scene_that_failed_early_stays_where_it_failed() {
+        let mut watch = Stopwatch::new(&|_| ());
+        let mut timer = BatchTimer {
+            watch: &mut watch,
+            scenes: vec![4, 5],
+            total: 9,
+            began_ns: 0,
+            reached: vec![Stage::Preprocess; 2],
+            first_token_ns: vec![None; 2],
+        };
+        for (stage, scene) in [
+            (Stage::Preprocess, Some(0)),
+            (Stage::Preprocess, Some(1)),
+            (Stage::Vision, Some(1)),
+            (Stage::Prefill, Some(1)),
+            (Stage::Decode, None),
+        ] {
+            timer.begin(stage, scene);
+            timer.end(stage, scene);
+        }
+        assert_eq!(timer.reached, [Stage::Preprocess, Stage::Decode]);
+        assert_eq!(timer.first_token_ns.iter().map(Option::is_some).collect::<Vec<_>>(), [false, true]);
+    }
 }

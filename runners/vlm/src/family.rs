@@ -2,7 +2,9 @@
 
 use candle_core::{DType, Device};
 use reelbench_media::RgbImage;
-use reelbench_nn::{CacheMode, Checkpoint, Decoder, Generated, Generation, Prompt, StageObserver, generate};
+use reelbench_nn::{
+    CacheMode, Checkpoint, Decoder, GenerateError, Generated, Generation, Prompt, StageObserver, generate,
+};
 use reelbench_protocol::{Dtype, Quantization, Stage, Weights, WeightsPart};
 
 use serde::Deserialize;
@@ -109,6 +111,9 @@ pub(crate) fn caption(
         prepared.iter().enumerate().filter_map(|(scene, prepared)| Some((scene, prepared.as_ref().ok()?)));
     let (shown, prompts): (Vec<usize>, Vec<Prompt>) =
         shown.map(|(scene, prepared)| (scene, prepared.prompt.clone())).unzip();
+    if prompts.is_empty() {
+        return prepared.into_iter().filter_map(Result::err).map(Err).collect();
+    }
     let generation = Generation { eos: model.eos().to_vec(), ..request.generation.clone() };
     let mut decoder = model.decoder(request.cache);
     let mut observer = Renumbered { observer, scenes: &shown };
@@ -119,9 +124,8 @@ pub(crate) fn caption(
     let mut answers = answers.into_iter();
     let answered = prepared.into_iter().map(|prepared| {
         let prepared = prepared?;
-        // `generate` answers every prompt.
-        let Some(answer) = answers.next() else { return Err(VlmError::NoFrames) };
-        let Generated { tokens, finish } = answer?;
+        let unanswered = || Err(GenerateError::Model("a prompt was left without an answer".to_owned()));
+        let Generated { tokens, finish } = answers.next().unwrap_or_else(unanswered)?;
         let text = model.tokenizer().decode(&tokens, true).map_err(VlmError::tokenizer)?;
         Ok(Caption { prompt: prepared.text, prompt_tokens: prepared.positions, tokens, text, finish })
     });
