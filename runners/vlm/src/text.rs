@@ -2,6 +2,7 @@
 
 mod config;
 mod long_rope;
+mod memory;
 mod model;
 
 pub(crate) use config::{OneOrMany, Projections, RawTextConfig, TextConfig, TextLayout};
