@@ -15,7 +15,6 @@ mod report;
 mod run;
 mod settings;
 mod shares;
-pub mod stats;
 mod summary;
 mod tables;
 mod units;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use reelbench_protocol::{
     CacheVerdict, CellEnd, CellId, CellSpec, Failure, JournalEvent, Loaded, Manifest, Output, Pass,
-    PlannedCell, RepeatResult, RunnerInfo,
+    PlannedCell, RepeatResult, Repeats, RunnerInfo, Warmup,
 };
 
 use crate::error::OrderProblem;
@@ -17,9 +17,9 @@ pub struct Run {
     /// Every cell of the plan: those to run in the order of the matrix, then those left out.
     pub cells: Vec<CellRecord>,
     /// Measured repeats planned per cell.
-    pub repeats: u32,
+    pub repeats: Repeats,
     /// Warm-up repeats planned per cell.
-    pub warmup: u32,
+    pub warmup: Warmup,
     /// The runner that spoke last, else the manifest's.
     pub runner: Option<RunnerInfo>,
     /// How far the run has come.
@@ -136,8 +136,8 @@ impl Replay {
         let run = Run {
             manifest,
             cells: Vec::new(),
-            repeats: 0,
-            warmup: 0,
+            repeats: Repeats::Fixed(0),
+            warmup: Warmup::Fixed(0),
             runner,
             completion: Completion::Unfinished,
         };
@@ -167,7 +167,7 @@ impl Replay {
                     self.record(cell)?.loads.push(loaded.clone());
                 }
             }
-            JournalEvent::Repeat { result } => self.record(&result.cell.clone())?.push(*result),
+            JournalEvent::Repeat { result, .. } => self.record(&result.cell.clone())?.push(*result),
             JournalEvent::CacheChecked { cell, verdict } => self.record(&cell)?.cache_check = Some(verdict),
             JournalEvent::CellEnded { cell, end, failure, log_tail } => {
                 self.record(&cell)?.ended = Some(EarlyEnd { end, failure, log_tail });

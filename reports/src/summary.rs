@@ -10,8 +10,8 @@ use serde::{Serialize, Serializer};
 
 use crate::outcome::{Judgement, Outcome, Place};
 use crate::run::{CellRecord, Run};
-use crate::stats::{self, Interval};
 use crate::tables::{Aggregates, CellAggregate, UNATTRIBUTED};
+use reelbench_stats::{self as stats, Interval};
 
 /// `summary.json`.
 #[derive(Debug, Clone, PartialEq, Serialize)]

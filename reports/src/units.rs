@@ -1,6 +1,6 @@
 //! Numbers in the words of a report.
 
-use crate::stats::Interval;
+use reelbench_stats::Interval;
 
 /// Length of a film: `22.4s`, `2m 48s`, `1h 02m 03s`.
 pub(crate) fn film_length(seconds: f64) -> String {

@@ -15,8 +15,9 @@ const EDGES: &[(&str, &[&str])] = &[
     ("reelbench-catalog", &[]),
     ("reelbench-matrix", &["reelbench-catalog", "reelbench-protocol"]),
     ("reelbench-fetch", &["reelbench-catalog", "reelbench-http", "reelbench-matrix"]),
-    ("reelbench-exec", &["reelbench-matrix", "reelbench-protocol"]),
-    ("reelbench-reports", &["reelbench-protocol"]),
+    ("reelbench-stats", &[]),
+    ("reelbench-exec", &["reelbench-matrix", "reelbench-protocol", "reelbench-stats"]),
+    ("reelbench-reports", &["reelbench-protocol", "reelbench-stats"]),
     (
         "reelbench",
         &["reelbench-exec", "reelbench-fetch", "reelbench-matrix", "reelbench-protocol", "reelbench-reports"],

@@ -24,6 +24,7 @@ pub(crate) fn manifest(planned: &Planned, directory: &RunDirectory, inputs: &Inp
         command: std::env::args().collect(),
         matrix_sha256: hash_bytes(planned.matrix.text().as_bytes()),
         git: git_revision(),
+        session: None,
         bench_version: env!("CARGO_PKG_VERSION").to_owned(),
         runner: Some(planned.hello.runner.clone()),
         binaries: binaries(&planned.runner.program),

@@ -224,6 +224,7 @@ mod tests {
             command: vec!["bench".to_owned()],
             matrix_sha256: hash_bytes(MATRIX),
             git: None,
+            session: None,
             bench_version: "0.1.0".to_owned(),
             runner: None,
             binaries: Vec::new(),

@@ -3,7 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use reelbench_protocol::{
-    CellEnd, CellId, Device, Failure, JournalEvent, Output, Pass, PlannedCell, RepeatResult, SkippedCell,
+    CellEnd, CellId, Device, Failure, JournalEvent, Output, Pass, PlannedCell, RepeatResult, Repeats,
+    SkippedCell, Warmup,
 };
 
 use crate::found::Found;
@@ -32,9 +33,9 @@ pub(crate) struct Planned {
     /// Cells that are left out.
     pub(crate) skipped: Vec<SkippedCell>,
     /// Measured repeats per cell.
-    pub(crate) repeats: u32,
+    pub(crate) repeats: Repeats,
     /// Warm-up repeats per cell.
-    pub(crate) warmup: u32,
+    pub(crate) warmup: Warmup,
 }
 
 impl History {
@@ -58,7 +59,7 @@ impl History {
             JournalEvent::Loaded { load, .. } => {
                 self.device.get_or_insert(load.device);
             }
-            JournalEvent::Repeat { result } => self.note_repeat(result),
+            JournalEvent::Repeat { result, .. } => self.note_repeat(result),
             JournalEvent::CellEnded { cell, end, failure, .. } => {
                 self.ended.insert(cell.clone(), (*end, failure.clone()));
             }

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use reelbench_protocol::{
     CellEnd, CellId, Device, Failure, FailureKind, Hello, JournalEvent, Pass, PlannedCell,
-    RUN_FORMAT_VERSION, RunSpec, SkippedCell, Work,
+    RUN_FORMAT_VERSION, Repeats, RunSpec, SkippedCell, Warmup, Work,
 };
 
 use self::trouble::{LoadTrouble, TurnTrouble};
 use crate::found::{Feed, FeedError};
 use crate::history::{History, Planned};
-use crate::schedule::{self, Group, Repeats, Turn};
+use crate::schedule::{self, Group, Rounds, Turn};
 use crate::session::{Ending, Session, Trouble};
 use crate::{
     Counts, DirectoryError, Journal, JournalError, Order, RunDirectory, RunEvent, RunnerCommand, RunnerError,
@@ -32,9 +32,9 @@ pub struct RunPlan {
     /// wrong hash. They end as failed.
     pub known_failures: Vec<(CellId, Failure)>,
     /// Measured repeats per cell.
-    pub repeats: u32,
+    pub repeats: Repeats,
     /// Warm-up repeats per cell and process.
-    pub warmup: u32,
+    pub warmup: Warmup,
     /// What a load or a repeat may take.
     pub timeout: Duration,
     /// What the order is drawn from.
@@ -173,10 +173,11 @@ impl Run<'_> {
 
     fn tell_what_is_left(&mut self, planned: &Planned) {
         let history = &self.history;
-        let is_left = |cell: &&PlannedCell| !history.is_settled(&cell.id, planned.repeats);
+        let is_left = |cell: &&PlannedCell| !history.is_settled(&cell.id, planned.repeats.at_most());
         let left: Vec<_> = planned.cells.iter().filter(is_left).collect();
-        let open =
-            |cell: &PlannedCell| (0..planned.repeats).filter(|&n| !history.is_measured(&cell.id, n)).count();
+        let open = |cell: &PlannedCell| {
+            (0..planned.repeats.at_most()).filter(|&n| !history.is_measured(&cell.id, n)).count()
+        };
         let repeats = left.iter().map(|cell| open(cell)).sum();
         self.sink.event(RunEvent::Started { cells: left.len(), repeats });
     }
@@ -185,7 +186,7 @@ impl Run<'_> {
         let plan = self.plan;
         for (cell, failure) in &plan.known_failures {
             let is_planned = planned.cells.iter().any(|planned| planned.id == *cell);
-            if is_planned && !self.history.is_settled(cell, planned.repeats) {
+            if is_planned && !self.history.is_settled(cell, planned.repeats.at_most()) {
                 self.end_cell(cell, Ending::without_log(CellEnd::Failed, failure.clone()))?;
             }
         }
@@ -245,8 +246,8 @@ impl Run<'_> {
 
     /// The samples that are not taken yet, and the warm-ups of their cells.
     fn turns_left<'g>(&self, group: &Group<'g>, planned: &Planned) -> Vec<Turn<'g>> {
-        let Planned { warmup, repeats: measured, .. } = *planned;
-        let repeats = Repeats { warmup, measured, order: self.plan.order, seed: self.plan.seed };
+        let (warmup, measured) = (planned.warmup.at_most(), planned.repeats.at_most());
+        let rounds = Rounds { warmup, measured, order: self.plan.order, seed: self.plan.seed };
         let is_left = |turn: &Turn<'_>| match turn.pass {
             Pass::Warmup => !self.history.is_settled(&turn.cell.id, measured),
             Pass::Measured => {
@@ -254,7 +255,7 @@ impl Run<'_> {
                     && !self.history.is_measured(&turn.cell.id, turn.repeat)
             }
         };
-        group.turns(&repeats).into_iter().filter(is_left).collect()
+        group.turns(&rounds).into_iter().filter(is_left).collect()
     }
 
     /// Takes turns in one process, then makes checks, until they are done or the process is lost.
@@ -332,9 +333,9 @@ impl Run<'_> {
         let mut on_progress = |progress| sink.event(RunEvent::Progress { cell, progress });
         match session.repeat(&request, self.plan.device, self.plan.timeout, &mut on_progress) {
             Ok(result) => {
-                let event = JournalEvent::Repeat { result };
+                let event = JournalEvent::Repeat { result, conditions: None };
                 self.record(&event)?;
-                if let JournalEvent::Repeat { result } = &event {
+                if let JournalEvent::Repeat { result, .. } = &event {
                     self.sink.event(RunEvent::RepeatFinished { cell, result });
                 }
                 Ok(())

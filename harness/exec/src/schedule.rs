@@ -8,7 +8,7 @@ use reelbench_protocol::{CellKind, Device, LoadSpec, Pass, PlannedCell};
 
 /// How often a cell is run, and in which order with others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Repeats {
+pub struct Rounds {
     /// Repeats whose times do not count, first of all.
     pub warmup: u32,
     /// Repeats that count.
@@ -60,21 +60,21 @@ pub fn groups(cells: &[PlannedCell], device: Device) -> Vec<Group<'_>> {
 impl<'a> Group<'a> {
     /// Every turn of the group's cells in order: interleaved, all warm-ups come before the first sample.
     /// The same seed gives the same order.
-    pub fn turns(&self, repeats: &Repeats) -> Vec<Turn<'a>> {
-        match repeats.order {
-            Order::Interleaved => self.interleaved(repeats),
+    pub fn turns(&self, rounds: &Rounds) -> Vec<Turn<'a>> {
+        match rounds.order {
+            Order::Interleaved => self.interleaved(rounds),
             Order::Sequential => {
-                let one_cell = |cell| warmups(cell, repeats).chain(samples(cell, repeats));
+                let one_cell = |cell| warmups(cell, rounds).chain(samples(cell, rounds));
                 self.cells.iter().copied().flat_map(one_cell).collect()
             }
         }
     }
 
-    fn interleaved(&self, repeats: &Repeats) -> Vec<Turn<'a>> {
-        let mut random = ChaCha8Rng::seed_from_u64(repeats.seed);
+    fn interleaved(&self, rounds: &Rounds) -> Vec<Turn<'a>> {
+        let mut random = ChaCha8Rng::seed_from_u64(rounds.seed);
         random.set_stream(self.index);
-        let mut turns: Vec<_> = self.cells.iter().flat_map(|&cell| warmups(cell, repeats)).collect();
-        for repeat in 0..repeats.measured {
+        let mut turns: Vec<_> = self.cells.iter().flat_map(|&cell| warmups(cell, rounds)).collect();
+        for repeat in 0..rounds.measured {
             let mut round = self.cells.clone();
             round.shuffle(&mut random);
             turns.extend(round.into_iter().map(|cell| Turn { cell, pass: Pass::Measured, repeat }));
@@ -83,12 +83,12 @@ impl<'a> Group<'a> {
     }
 }
 
-fn warmups<'a>(cell: &'a PlannedCell, repeats: &Repeats) -> impl Iterator<Item = Turn<'a>> + use<'a> {
-    (0..repeats.warmup).map(move |repeat| Turn { cell, pass: Pass::Warmup, repeat })
+fn warmups<'a>(cell: &'a PlannedCell, rounds: &Rounds) -> impl Iterator<Item = Turn<'a>> + use<'a> {
+    (0..rounds.warmup).map(move |repeat| Turn { cell, pass: Pass::Warmup, repeat })
 }
 
-fn samples<'a>(cell: &'a PlannedCell, repeats: &Repeats) -> impl Iterator<Item = Turn<'a>> + use<'a> {
-    (0..repeats.measured).map(move |repeat| Turn { cell, pass: Pass::Measured, repeat })
+fn samples<'a>(cell: &'a PlannedCell, rounds: &Rounds) -> impl Iterator<Item = Turn<'a>> + use<'a> {
+    (0..rounds.measured).map(move |repeat| Turn { cell, pass: Pass::Measured, repeat })
 }
 
 #[cfg(test)]
@@ -152,8 +152,8 @@ mod tests {
     #[test]
     fn sequential_is_cell_by_cell() {
         let cells = captions(2);
-        let repeats = Repeats { warmup: 1, measured: 2, order: Order::Sequential, seed: 0 };
-        let turns = groups(&cells, Device::Cpu)[0].turns(&repeats);
+        let rounds = Rounds { warmup: 1, measured: 2, order: Order::Sequential, seed: 0 };
+        let turns = groups(&cells, Device::Cpu)[0].turns(&rounds);
         let order: Vec<_> =
             turns.iter().map(|turn| (turn.cell == &cells[1], turn.pass, turn.repeat)).collect();
         let of_one =
@@ -166,8 +166,8 @@ mod tests {
         let cells: Vec<_> =
             captions(20).into_iter().chain((0..20).map(|n| caption(&format!("film-{n}"), "two"))).collect();
         let order = |seed, group: usize| -> Vec<String> {
-            let repeats = Repeats { warmup: 0, measured: 1, order: Order::Interleaved, seed };
-            let turns = groups(&cells, Device::Cpu)[group].turns(&repeats);
+            let rounds = Rounds { warmup: 0, measured: 1, order: Order::Interleaved, seed };
+            let turns = groups(&cells, Device::Cpu)[group].turns(&rounds);
             turns.iter().map(|turn| turn.cell.spec.video.id.to_string()).collect()
         };
         assert_eq!(order(7, 0), order(7, 0));
@@ -181,9 +181,9 @@ mod tests {
             count in 1_usize..12, warmup in 0_u32..3, measured in 1_u32..6, seed: u64,
         ) {
             let cells = captions(count);
-            let repeats = Repeats { warmup, measured, order: Order::Interleaved, seed };
-            let turns = groups(&cells, Device::Cpu)[0].turns(&repeats);
-            prop_assert_eq!(&turns, &groups(&cells, Device::Cpu)[0].turns(&repeats));
+            let rounds = Rounds { warmup, measured, order: Order::Interleaved, seed };
+            let turns = groups(&cells, Device::Cpu)[0].turns(&rounds);
+            prop_assert_eq!(&turns, &groups(&cells, Device::Cpu)[0].turns(&rounds));
             let (warmups, samples) = turns.split_at(count * warmup as usize);
             prop_assert!(warmups.iter().all(|turn| turn.pass == Pass::Warmup));
             prop_assert_eq!(samples.len(), count * measured as usize);

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CellId, CellSpec, Failure, Hello, LoadSpec, Loaded, RepeatResult};
+use crate::{CellId, CellSpec, Conditions, Failure, Hello, LoadSpec, Loaded, RepeatResult, Repeats, Warmup};
 
 /// One line of the journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -35,9 +35,9 @@ pub enum JournalEvent {
         /// Cells that will not be run, with the reason.
         skipped: Vec<SkippedCell>,
         /// Measured repeats per cell.
-        repeats: u32,
-        /// Warm-up repeats per cell.
-        warmup: u32,
+        repeats: Repeats,
+        /// Warm-up repeats per cell and process.
+        warmup: Warmup,
     },
     /// A runner process said hello.
     RunnerStarted {
@@ -57,6 +57,9 @@ pub enum JournalEvent {
     Repeat {
         /// Its result.
         result: Box<RepeatResult>,
+        /// What else went on meanwhile.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        conditions: Option<Box<Conditions>>,
     },
     /// A cell with its cache on was held against itself with the cache off.
     CacheChecked {

@@ -8,6 +8,7 @@
 mod capabilities;
 mod cell;
 mod command;
+mod conditions;
 mod context;
 mod event;
 mod failure;
@@ -17,6 +18,7 @@ mod journal;
 mod manifest;
 mod probe;
 mod question;
+mod repetition;
 mod requested;
 mod scenes;
 mod settings;
@@ -29,6 +31,7 @@ pub use capabilities::{
 };
 pub use cell::{CaptionSpec, CellKind, CellSpec, Detector, SceneSpec, Stage1Spec, VideoSpec, Work};
 pub use command::{Command, Device, LoadSpec, Models, Pass, RunSpec, StoredModel};
+pub use conditions::Conditions;
 pub use context::{SceneContext, SceneObject};
 pub use event::{
     Activity, Event, Finish, Hello, Loaded, MemoryEstimate, Output, Progress, RepeatResult, RunnerInfo,
@@ -40,9 +43,10 @@ pub use id::{CellId, IdError, ModelId, VideoId};
 pub use journal::{
     CacheVerdict, CellEnd, FirstDifference, JournalEvent, JournalLine, PlannedCell, SkippedCell,
 };
-pub use manifest::{Environment, FileHash, GitRevision, Manifest};
+pub use manifest::{Arm, Environment, FileHash, GitRevision, Manifest, Session};
 pub use probe::{CaptionProbe, DetectProbe, Probe, SceneProbe, TagProbe, TranscribeProbe};
 pub use question::{Placeholder, Question, QuestionError};
+pub use repetition::{AdaptiveRepeats, Repeats, Warmup};
 pub use requested::{Difference, Settings, differences, value_text, varying};
 pub use scenes::{Scene, SceneList, Segment, TicksRun, TimeBase, Timeline, TimelineError, Transcript};
 pub use settings::{CaptionSettings, Choice, Dtype, EarlyStopping, Family, Quantization};

@@ -30,6 +30,9 @@ pub struct Manifest {
     pub git: Option<GitRevision>,
     /// Version of `bench`.
     pub bench_version: String,
+    /// The paired session that the run is one side of, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<Session>,
     /// The runner.
     #[serde(default)]
     pub runner: Option<RunnerInfo>,
@@ -40,6 +43,26 @@ pub struct Manifest {
     /// Videos, weight files and tokenizers.
     pub inputs: Vec<FileHash>,
 }
+
+/// Two runners measured in turns, each in a run of its own: repeat n of a cell on one side ran right beside repeat n on the other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// The same on both sides, and of no other session.
+    pub id: String,
+    /// Which side.
+    pub arm: Arm,
+}
+
+/// A side of a comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Arm {
+    /// What was.
+    Base,
+    /// What is to be judged.
+    Head,
+}
+crate::words!(Arm { Base => "base", Head => "head" });
 
 /// A revision of the source.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -47,7 +47,7 @@ fn ended(end: &EarlyEnd) -> Finding {
 }
 
 fn incomplete(run: &Run, done: usize) -> Option<Finding> {
-    let planned = run.repeats as usize;
+    let planned = run.repeats.at_most() as usize;
     if done >= planned.max(1) {
         return None;
     }

@@ -9,9 +9,9 @@ use serde_json::Value;
 use super::section::{Section, SettingColumns, with_dummy_mark};
 use super::table::{Cell, Column, Table};
 use crate::outcome::Outcome;
-use crate::stats::{self, Interval};
 use crate::summary::CellSummary;
 use crate::units::{self, TimeUnit, count};
+use reelbench_stats::{self as stats, Interval};
 
 /// The setting that the cells of a pair differ in.
 const PARALLEL: &str = "parallel";

@@ -27,10 +27,10 @@ pub struct Setup {
     pub runner: Option<RunnerInfo>,
     /// Version of `bench`.
     pub bench_version: String,
-    /// Measured repeats planned per cell.
-    pub repeats: u32,
-    /// Warm-up repeats planned per cell.
-    pub warmup: u32,
+    /// Measured repeats planned per cell: `3`, `5 to 30`.
+    pub repeats: String,
+    /// Warm-up repeats planned per cell: `1`, `up to 5`.
+    pub warmup: String,
     /// Random weights that numbers of this report come from.
     pub dummy_weights: BTreeSet<String>,
 }
@@ -48,8 +48,8 @@ impl Setup {
             devices: devices.collect(),
             runner: run.runner.clone(),
             bench_version: run.manifest.bench_version.clone(),
-            repeats: run.repeats,
-            warmup: run.warmup,
+            repeats: run.repeats.to_string(),
+            warmup: run.warmup.to_string(),
             dummy_weights: dummies.map(Weights::to_string).collect(),
         }
     }

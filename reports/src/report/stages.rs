@@ -3,10 +3,10 @@
 use reelbench_protocol::{Activity, CellKind, Stage};
 
 use super::table::{Cell, Column};
-use crate::stats;
 use crate::summary::CellSummary;
 use crate::tables::UNATTRIBUTED;
 use crate::units::{self, TimeUnit, count};
+use reelbench_stats as stats;
 
 pub(super) fn of_kind(cells: &[CellSummary], kind: CellKind) -> Vec<&CellSummary> {
     cells.iter().filter(|cell| cell.kind == kind).collect()

@@ -7,7 +7,7 @@ use polars::prelude::*;
 use reelbench_protocol::{Activity, Pass, Stage};
 
 use super::INDEX;
-use crate::stats;
+use reelbench_stats as stats;
 
 /// Per place of a cell in the run.
 pub(crate) type Aggregates = BTreeMap<usize, CellAggregate>;

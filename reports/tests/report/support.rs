@@ -8,9 +8,9 @@ use reelbench_protocol::{
     Activity, AsrModel, AsrSpec, Capabilities, CaptionSettings, CaptionSpec, CellEnd, CellId, CellKind,
     CellSpec, Device, Environment, Failure, Family, FileHash, Finish, GitRevision, Hello, JournalEvent,
     JournalLine, LoadSpec, Loaded, Manifest, Models, Output, PROTOCOL_VERSION, Pass, PlannedCell,
-    Quantization, RUN_FORMAT_VERSION, RepeatResult, RunnerInfo, Scene, SceneCaption, SceneList, SceneSpec,
-    Segment, SkippedCell, Span, Stage, Stage1Output, Stage1Spec, TicksRun, TimeBase, Timeline, Transcript,
-    Unit, VideoSpec, Weights, WeightsPart, WhisperSpec, Work,
+    Quantization, RUN_FORMAT_VERSION, RepeatResult, Repeats, RunnerInfo, Scene, SceneCaption, SceneList,
+    SceneSpec, Segment, SkippedCell, Span, Stage, Stage1Output, Stage1Spec, TicksRun, TimeBase, Timeline,
+    Transcript, Unit, VideoSpec, Warmup, Weights, WeightsPart, WhisperSpec, Work,
 };
 use tempfile::TempDir;
 
@@ -31,7 +31,7 @@ impl RunDir {
             Hello { protocol: PROTOCOL_VERSION, runner: runner(), capabilities: Capabilities::default() };
         let events = vec![
             started,
-            JournalEvent::Planned { cells, skipped, repeats: 3, warmup: 1 },
+            JournalEvent::Planned { cells, skipped, repeats: Repeats::Fixed(3), warmup: Warmup::Fixed(1) },
             JournalEvent::RunnerStarted { hello: Box::new(hello) },
         ];
         Self { manifest: manifest(), events, dir: tempfile::tempdir().unwrap() }
@@ -56,7 +56,7 @@ impl RunDir {
     }
 
     pub(crate) fn repeat(&mut self, result: RepeatResult) {
-        self.events.push(JournalEvent::Repeat { result: Box::new(result) });
+        self.events.push(JournalEvent::Repeat { result: Box::new(result), conditions: None });
     }
 
     /// Adds a load, a warm-up and three repeats that take `wall_ms` each.
@@ -130,6 +130,7 @@ pub(crate) fn manifest() -> Manifest {
         finished: None,
         command: ["bench", "run", "my matrix.yaml", "--repeats", "3"].map(String::from).into(),
         matrix_sha256: "ab".repeat(32),
+        session: None,
         git: Some(GitRevision { commit: "0123456789abcdef".into(), dirty: true }),
         bench_version: "0.1.0".into(),
         runner: None,

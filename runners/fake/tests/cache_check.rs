@@ -6,13 +6,13 @@ mod common;
 
 use reelbench_exec::{Journal, RunEnd, RunPlan, StopFlag, execute};
 use reelbench_protocol::{
-    CacheVerdict, CaptionSettings, CellId, FirstDifference, JournalEvent, Pass, PlannedCell, Work,
+    CacheVerdict, CaptionSettings, CellId, FirstDifference, JournalEvent, Pass, PlannedCell, Warmup, Work,
 };
 
 use crate::common::{TestRun, caption, plan, runner, stage1};
 
 fn checking(cells: Vec<PlannedCell>) -> RunPlan {
-    RunPlan { cache_check: 2, warmup: 0, ..plan(cells) }
+    RunPlan { cache_check: 2, warmup: Warmup::Fixed(0), ..plan(cells) }
 }
 
 /// The same cell with other settings.

@@ -11,7 +11,7 @@ use common::{MATRIX, TestRun, caption, is_running, manifest, plan, runner, stage
 use reelbench_exec::{
     DirectoryError, ExecError, JournalError, RunDirectory, RunEnd, RunEvent, RunPlan, Sink, StopFlag, execute,
 };
-use reelbench_protocol::{Device, JournalEvent, Manifest, Output, Pass};
+use reelbench_protocol::{Device, JournalEvent, Manifest, Output, Pass, Repeats, Warmup};
 
 /// What a run says but for times: its plan, its measured outputs, its endings, each once.
 fn essence(run: &TestRun) -> BTreeSet<String> {
@@ -19,7 +19,7 @@ fn essence(run: &TestRun) -> BTreeSet<String> {
     for event in run.events() {
         let line = match event {
             JournalEvent::Planned { .. } => format!("{event:?}"),
-            JournalEvent::Repeat { result } if result.pass == Pass::Measured => {
+            JournalEvent::Repeat { result, .. } if result.pass == Pass::Measured => {
                 let output = match result.output {
                     // The time to the first token is a time too.
                     Output::Caption { scenes } => {
@@ -47,7 +47,7 @@ fn varied_plan() -> RunPlan {
         scenes,
         broken,
     ];
-    RunPlan { warmup: 0, ..plan(cells) }
+    RunPlan { warmup: Warmup::Fixed(0), ..plan(cells) }
 }
 
 #[test]
@@ -112,7 +112,8 @@ fn an_interruption_wakes_the_run_ends_the_runner_and_leaves_a_run_that_can_go_on
     let cells = vec![caption("film", "quick", "ok", None), caption("film", "hanging", "ok", None)];
     let hangs = r#"{"rules": [{"when": {"model": "hanging"}, "then": {"do": "hang-with-child"}}]}"#;
     let run = TestRun::new();
-    let plan = RunPlan { warmup: 0, order: reelbench_exec::Order::Sequential, ..plan(cells.clone()) };
+    let plan =
+        RunPlan { warmup: Warmup::Fixed(0), order: reelbench_exec::Order::Sequential, ..plan(cells.clone()) };
     let stop = StopFlag::new();
     let mut sink = StopAtRepeat { stop: stop.clone(), left: 3 };
     let start = Instant::now();
@@ -150,7 +151,7 @@ fn the_plan_of_the_journal_stands() {
     let mut sink = StopAtRepeat { stop: stop.clone(), left: 1 };
     let slow = runner(&["--script", r#"{"rules": [{"then": {"do": "hang"}}]}"#]);
     execute(&plan(cells.clone()), &run.directory, &slow, &mut sink, &stop).unwrap();
-    let other = RunPlan { repeats: 9, ..plan(cells[..1].to_vec()) };
+    let other = RunPlan { repeats: Repeats::Fixed(9), ..plan(cells[..1].to_vec()) };
     assert_eq!(run.finish(&other, &runner(&[])).complete, 2);
     assert_eq!(run.results(&cells[1], Pass::Measured).len(), 2);
     let plans = run.events().iter().filter(|event| matches!(event, JournalEvent::Planned { .. })).count();

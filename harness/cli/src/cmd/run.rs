@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use reelbench_exec::{ExpectedHash, Inputs, RunDirectory, RunEnd, RunPlan, execute};
 use reelbench_matrix::{Matrix, RunOverrides};
-use reelbench_protocol::Manifest;
+use reelbench_protocol::{Manifest, Repeats, Warmup};
 use reelbench_reports::{Rebuilt, Template, rebuild};
 use serde::Serialize;
 
@@ -88,8 +88,8 @@ fn run_plan(args: &RunArgs, planned: &Planned, inputs: Inputs) -> RunPlan {
         cells: planned.expansion.cells.clone(),
         skipped: planned.expansion.skipped.clone(),
         known_failures: inputs.known_failures,
-        repeats: run.repeats,
-        warmup: run.warmup,
+        repeats: Repeats::Fixed(run.repeats),
+        warmup: Warmup::Fixed(run.warmup),
         timeout: run.timeout,
         seed: run.seed,
         order: run.order,

@@ -11,7 +11,8 @@ use reelbench_exec::{
 use reelbench_protocol::{
     AsrModel, AsrSpec, AstSpec, CaptionSettings, CaptionSpec, CellEnd, CellId, CellSpec, Device, Environment,
     Failure, Family, JournalEvent, Manifest, Pass, PlannedCell, Quantization, RUN_FORMAT_VERSION, RemoteSpec,
-    RepeatResult, SceneSpec, Stage1Spec, Tracker, Unit, VideoSpec, Weights, WhisperSpec, Work, YoloSpec,
+    RepeatResult, Repeats, SceneSpec, Stage1Spec, Tracker, Unit, VideoSpec, Warmup, Weights, WhisperSpec,
+    Work, YoloSpec,
 };
 use tempfile::TempDir;
 
@@ -116,8 +117,8 @@ pub(crate) fn plan(cells: Vec<PlannedCell>) -> RunPlan {
         cells,
         skipped: Vec::new(),
         known_failures: Vec::new(),
-        repeats: 2,
-        warmup: 1,
+        repeats: Repeats::Fixed(2),
+        warmup: Warmup::Fixed(1),
         timeout: AMPLE,
         seed: 0,
         order: Order::Interleaved,
@@ -174,7 +175,7 @@ impl TestRun {
         let events = self.events().into_iter();
         events
             .filter_map(|event| match event {
-                JournalEvent::Repeat { result } if result.cell == cell.id && result.pass == pass => {
+                JournalEvent::Repeat { result, .. } if result.cell == cell.id && result.pass == pass => {
                     Some(*result)
                 }
                 _ => None,
@@ -200,6 +201,7 @@ pub(crate) fn manifest(directory: &RunDirectory) -> Manifest {
         command: vec!["bench".to_owned()],
         matrix_sha256: String::new(),
         git: None,
+        session: None,
         bench_version: "0.1.0".to_owned(),
         runner: None,
         binaries: Vec::new(),
