@@ -26,7 +26,7 @@ pub(crate) fn section(cells: &[CellSummary]) -> Section {
     let rows = cells.iter().map(|cell| row(cell, &settings)).collect();
     let mut notes = vec![
         "RTF is the real-time factor: seconds of captioning per second of video, loading left out; lower is better. \
-         Times are medians of the repeats; ± is the wider side of the 95 % bootstrap interval of the median."
+         Times are medians of the repeats; ± is the wider side of the 95 % interval of the median."
             .to_owned(),
     ];
     notes.extend(settings.captions());

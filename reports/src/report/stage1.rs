@@ -80,7 +80,7 @@ pub(super) fn per_minute(cells: &[CellSummary]) -> Section {
     };
     let table = Table { columns, rows: cells.iter().map(row).collect() };
     let note = "The time that a minute of film takes. RTF is the real-time factor, seconds of stage 1 per second of film; \
-                ± is the wider side of the 95 % bootstrap interval of the median. Peak Memory is the process's resident \
+                ± is the wider side of the 95 % interval of the median. Peak Memory is the process's resident \
                 memory.";
     Section { table, notes: vec![note.to_owned()] }
 }
