@@ -4,6 +4,7 @@
 //! run gives the same bytes every time. The way is one line: [`Run::load`] replays the journal, [`judge`] decides what
 //! each cell is worth, polars adds up the raw rows, and [`Summary`], [`Tables`] and [`Report`] show the result.
 
+mod comparable;
 mod error;
 mod load;
 mod markdown;
@@ -19,6 +20,7 @@ mod summary;
 mod tables;
 mod units;
 
+pub use comparable::{Aspect, Difference, Severity, differences};
 pub use error::{OrderProblem, ReportError};
 pub use load::{JOURNAL_FILE, MANIFEST_FILE, STAGE1_FOLDER};
 pub use outcome::{Instability, Judgement, Outcome, Place, judge};

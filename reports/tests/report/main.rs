@@ -1,6 +1,8 @@
 //! Run directories in, summaries and reports out.
 
 #[cfg(test)]
+mod comparable;
+#[cfg(test)]
 mod fixtures;
 #[cfg(test)]
 mod journal;
