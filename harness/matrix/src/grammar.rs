@@ -1,9 +1,9 @@
 //! The keys of matrix.yaml.
 
-use reelbench_protocol::{Dtype, Family};
+use reelbench_protocol::{Dtype, Family, Metric};
 
 use crate::knob::{BaseStage, DURATION, Knob, NUM_BEAMS, QUANTIZATION, WEIGHTS, entry_keys, keys_of};
-use crate::run::{Metric, Order};
+use crate::run::Order;
 use crate::shape::{Key, Keys, Shape};
 
 /// The version of matrix.yaml that is read.
@@ -224,7 +224,27 @@ pub(crate) const RUN: Keys = Keys::new(&[
 
 /// `gate`.
 pub(crate) const GATE: Keys = Keys::new(&[
-    Key::optional("metric", Shape::word::<Metric>(), "What is compared; default rtf."),
+    Key::optional("metric", METRIC, "What is compared, one or several; default rtf."),
     Key::optional("max_regression", PERCENTAGE, "Allowed regression, such as 5%; default 5%."),
-    Key::optional("confidence", Shape::Number { least: 0.5, most: 0.9999 }, "Of the interval; default 0.95."),
+    Key::optional("limits", Shape::Map(&LIMITS), "Allowed regression of single metrics."),
+    Key::optional(
+        "confidence",
+        Shape::Number { least: 0.5, most: 0.9999 },
+        "Of all intervals; default 0.95.",
+    ),
 ]);
+
+const METRIC: Shape = Shape::Axis(&Shape::word::<Metric>());
+
+/// `gate.limits`.
+pub(crate) const LIMITS: Keys = Keys::new(&limit_keys::<{ Metric::ALL.len() }>());
+
+const fn limit_keys<const N: usize>() -> [Key; N] {
+    let mut keys = [Key::optional("", PERCENTAGE, "In place of `max_regression`."); N];
+    let mut index = 0;
+    while index < N {
+        keys[index].name = Metric::ALL[index].as_str();
+        index += 1;
+    }
+    keys
+}

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use reelbench_protocol::{Device, words};
+use reelbench_protocol::{Device, Metric, words};
 
 /// The `run` part of a matrix.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,45 +60,21 @@ pub enum Order {
 }
 
 /// The `gate` part of a matrix.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Gate {
-    /// What is compared.
-    pub metric: Metric,
-    /// Allowed regression as a fraction: 0.05 is 5 %.
-    pub max_regression: f64,
-    /// Confidence of the interval, between 0.5 and 1.
+    /// What is compared, with the allowed regression of each as a fraction: 0.05 is 5 %. At least one.
+    pub limits: Vec<(Metric, f64)>,
+    /// Confidence of all intervals together, between 0.5 and 1.
     pub confidence: f64,
 }
 
+/// Allowed regression where a matrix says nothing.
+pub(crate) const MAX_REGRESSION: f64 = 0.05;
+
 impl Default for Gate {
     fn default() -> Self {
-        Self { metric: Metric::Rtf, max_regression: 0.05, confidence: 0.95 }
+        Self { limits: vec![(Metric::Rtf, MAX_REGRESSION)], confidence: 0.95 }
     }
 }
 
-/// A figure of `summary.json` that can be gated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Metric {
-    /// Processing seconds per second of video.
-    Rtf,
-    /// Seconds of a repeat.
-    WallS,
-    /// Seconds to the first token.
-    TtftS,
-    /// Decoded tokens per second.
-    TokensPerS,
-    /// Peak memory of the process.
-    PeakRssBytes,
-    /// Peak memory of the device.
-    PeakVramBytes,
-}
-
 words!(Order { Interleaved => "interleaved", Sequential => "sequential" });
-words!(Metric {
-    Rtf => "rtf",
-    WallS => "wall_s",
-    TtftS => "ttft_s",
-    TokensPerS => "tokens_per_s",
-    PeakRssBytes => "peak_rss_bytes",
-    PeakVramBytes => "peak_vram_bytes",
-});

@@ -1,10 +1,10 @@
 //! Words that come from a closed list, and the nearest one to a word that does not.
 
 use reelbench_protocol::{
-    AsrEngine, CellKind, Detector, Dtype, Family, Placeholder, Quantization, Tracker, Unit,
+    AsrEngine, CellKind, Detector, Dtype, Family, Metric, Placeholder, Quantization, Tracker, Unit,
 };
 
-use crate::run::{Metric, Order};
+use crate::run::Order;
 
 /// A type whose every value has a word.
 pub(crate) trait Closed: Copy + 'static {

@@ -16,6 +16,7 @@ mod findings;
 mod id;
 mod journal;
 mod manifest;
+mod metric;
 mod probe;
 mod question;
 mod repetition;
@@ -44,6 +45,7 @@ pub use journal::{
     CacheVerdict, CellEnd, FirstDifference, JournalEvent, JournalLine, PlannedCell, SkippedCell,
 };
 pub use manifest::{Arm, Environment, FileHash, GitRevision, Manifest, Session};
+pub use metric::{Better, Metric};
 pub use probe::{CaptionProbe, DetectProbe, Probe, SceneProbe, TagProbe, TranscribeProbe};
 pub use question::{Placeholder, Question, QuestionError};
 pub use repetition::{AdaptiveRepeats, Repeats, Warmup};

@@ -5,6 +5,7 @@
 //! shows: files, ids, combinations.
 
 mod combinations;
+mod gate;
 mod models;
 mod run;
 mod stage1;
@@ -132,7 +133,7 @@ impl Reader<'_> {
             include: Vec::new(),
             run,
             device_place,
-            gate: root.get("gate").map(|node| self.gate(node)),
+            gate: root.get("gate").map(|node| gate::gate(node, &mut self.problems)),
             warnings: Vec::new(),
         };
         let known = combinations::Known::new(root);

@@ -1,11 +1,11 @@
-//! `run` and `gate`.
+//! `run`.
 
 use std::time::Duration;
 
 use super::Reader;
 use crate::node::Node;
 use crate::problem::{Place, Problem};
-use crate::run::{Gate, Run};
+use crate::run::Run;
 use crate::setting::FromNode;
 
 impl Reader<'_> {
@@ -27,18 +27,6 @@ impl Reader<'_> {
         (run, device.map(|device| device.place))
     }
 
-    pub(super) fn gate(&mut self, node: &Node) -> Gate {
-        let default = Gate::default();
-        Gate {
-            metric: value(node, "metric").unwrap_or(default.metric),
-            max_regression: node
-                .get("max_regression")
-                .and_then(|node| self.percentage(node))
-                .unwrap_or(default.max_regression),
-            confidence: value(node, "confidence").unwrap_or(default.confidence),
-        }
-    }
-
     pub(super) fn duration(&mut self, node: &Node) -> Option<Duration> {
         let text = node.text()?;
         match humantime::parse_duration(text) {
@@ -51,20 +39,8 @@ impl Reader<'_> {
             }
         }
     }
-
-    /// A percentage as a fraction.
-    fn percentage(&mut self, node: &Node) -> Option<f64> {
-        let text = node.text()?;
-        let percent = text.strip_suffix('%').and_then(|number| number.parse::<f64>().ok());
-        let percent = percent.filter(|percent| (0.0..=1000.0).contains(percent));
-        if percent.is_none() {
-            let problem = Problem::error(format!("`{}` is not a percentage", text.escape_debug()));
-            self.problems.push(problem.at(node.place).help("write it as 5%, between 0% and 1000%"));
-        }
-        Some(percent? / 100.0)
-    }
 }
 
-fn value<T: FromNode>(node: &Node, key: &str) -> Option<T> {
+pub(super) fn value<T: FromNode>(node: &Node, key: &str) -> Option<T> {
     node.get(key).and_then(T::from_node)
 }

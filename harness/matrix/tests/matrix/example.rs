@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use reelbench_matrix::{Metric, Order};
-use reelbench_protocol::{CellKind, Device, Work};
+use reelbench_matrix::Order;
+use reelbench_protocol::{CellKind, Device, Metric, Work};
 
 use crate::common::{expand, parse};
 
@@ -59,7 +59,7 @@ fn the_example_reads_as_it_says() {
         (Duration::from_mins(30), Device::Auto, Order::Interleaved)
     );
     let gate = matrix.gate().unwrap();
-    assert_eq!((gate.metric, gate.max_regression.to_string().as_str()), (Metric::Rtf, "0.05"));
+    assert_eq!(gate.limits, [(Metric::Rtf, 0.05)]);
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod entries;
 mod errors;
 mod example;
 mod expand;
+mod gate;
 mod generation;
 mod hostile;
 mod needs;

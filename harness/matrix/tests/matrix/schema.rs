@@ -26,6 +26,7 @@ fn with_line(map: &str, line: &str) -> (String, u32) {
         "stage1.scene" | "stage1.asr" => {
             (with(&format!("stage1:\n  {}:", map.trim_start_matches("stage1."))), "    ")
         }
+        "gate.limits" => (with("gate:\n  limits:"), "    "),
         "exclude" | "include" => (with(&format!("{map}:\n-")), "  "),
         _ => (with(&format!("{map}:")), "  "),
     };
@@ -61,6 +62,7 @@ fn every_map_of_the_format_is_in_the_schema() {
         "",
         "exclude",
         "gate",
+        "gate.limits",
         "include",
         "models",
         "models.settings",
@@ -154,6 +156,7 @@ const OTHER: &[(&str, &str, &str)] = &[
     ("run", "cache_check", "0"),
     ("gate", "metric", "wall_s"),
     ("gate", "max_regression", "7.5%"),
+    ("gate", "limits", "{rtf: 7%}"),
     ("gate", "confidence", "0.9"),
 ];
 
