@@ -33,6 +33,8 @@ pub enum Completion {
     Finished,
     /// It was interrupted, killed, or is still going on.
     Unfinished,
+    /// It took all the time it may.
+    OutOfTime,
 }
 
 /// What the journal says about one cell.
@@ -173,6 +175,7 @@ impl Replay {
                 self.record(&cell)?.ended = Some(EarlyEnd { end, failure, log_tail });
             }
             JournalEvent::Interrupted => self.run.completion = Completion::Unfinished,
+            JournalEvent::OutOfTime { .. } => self.run.completion = Completion::OutOfTime,
             JournalEvent::Finished => self.run.completion = Completion::Finished,
         }
         Ok(())

@@ -15,7 +15,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("reelbench-catalog", &[]),
     ("reelbench-matrix", &["reelbench-catalog", "reelbench-protocol"]),
     ("reelbench-fetch", &["reelbench-catalog", "reelbench-http", "reelbench-matrix"]),
-    ("reelbench-stats", &[]),
+    ("reelbench-stats", &["reelbench-protocol"]),
     ("reelbench-exec", &["reelbench-matrix", "reelbench-protocol", "reelbench-stats"]),
     ("reelbench-reports", &["reelbench-protocol", "reelbench-stats"]),
     (

@@ -69,7 +69,7 @@ fn bars() -> Display {
 impl Sink for Progress {
     fn event(&mut self, event: RunEvent<'_>) {
         match event {
-            RunEvent::Started { cells, repeats } => {
+            RunEvent::Started { cells, repeats, .. } => {
                 if let Display::Bars { run, .. } = &self.display {
                     run.set_length(repeats as u64);
                 }
@@ -100,7 +100,10 @@ impl Sink for Progress {
             RunEvent::CellEnded { cell, end, failure } => {
                 self.say(&format!("{end}  {}: {failure}", self.label(cell)));
             }
-            RunEvent::Interrupted | RunEvent::Finished { .. } => {}
+            RunEvent::CellMeasured { .. }
+            | RunEvent::Interrupted
+            | RunEvent::OutOfTime
+            | RunEvent::Finished { .. } => {}
         }
     }
 }

@@ -1,11 +1,13 @@
 //! What has happened in a run so far: a fold over its journal.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use reelbench_protocol::{
     CellEnd, CellId, Device, Failure, JournalEvent, Output, Pass, PlannedCell, RepeatResult, Repeats,
     SkippedCell, Warmup,
 };
+use reelbench_stats::{Enough, enough};
 
 use crate::found::Found;
 
@@ -19,14 +21,23 @@ pub(crate) struct History {
     pub(crate) finished: bool,
     /// The device of the first load.
     pub(crate) device: Option<Device>,
-    measured: HashSet<(CellId, u32)>,
+    samples: HashMap<CellId, Samples>,
     ended: HashMap<CellId, (CellEnd, Failure)>,
     found: HashMap<CellId, Found>,
     checked: HashSet<CellId>,
 }
 
+/// The measured repeats of a cell.
+#[derive(Debug, Default)]
+struct Samples {
+    repeats: HashSet<u32>,
+    /// In the order of the journal.
+    seconds: Vec<f64>,
+    enough: Option<Enough>,
+}
+
 /// What a journal's plan says.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Planned {
     /// The cells, in the order of the matrix.
     pub(crate) cells: Vec<PlannedCell>,
@@ -67,8 +78,10 @@ impl History {
                 self.checked.insert(cell.clone());
             }
             JournalEvent::Finished => self.finished = true,
-            JournalEvent::Started { .. } | JournalEvent::RunnerStarted { .. } | JournalEvent::Interrupted => {
-            }
+            JournalEvent::Started { .. }
+            | JournalEvent::RunnerStarted { .. }
+            | JournalEvent::Interrupted
+            | JournalEvent::OutOfTime { .. } => {}
         }
     }
 
@@ -76,7 +89,13 @@ impl History {
         if result.pass != Pass::Measured {
             return;
         }
-        self.measured.insert((result.cell.clone(), result.repeat));
+        let repeats = self.planned.as_ref().map(|planned| planned.repeats);
+        let samples = self.samples.entry(result.cell.clone()).or_default();
+        if samples.repeats.insert(result.repeat) {
+            samples.seconds.push(Duration::from_nanos(result.wall_ns).as_secs_f64());
+        }
+        // A decision stands: only a cell that has not enough is looked at again.
+        samples.enough = samples.enough.or_else(|| enough(repeats?, &samples.seconds));
         if let Output::Stage1(output) = &result.output {
             // The first sample stands: every captioning cell gets the same, whenever it runs.
             self.found.entry(result.cell.clone()).or_insert_with(|| Found::of(output));
@@ -85,7 +104,17 @@ impl History {
 
     /// Whether a measured repeat is done.
     pub(crate) fn is_measured(&self, cell: &CellId, repeat: u32) -> bool {
-        self.measured.contains(&(cell.clone(), repeat))
+        self.samples.get(cell).is_some_and(|samples| samples.repeats.contains(&repeat))
+    }
+
+    /// How many measured repeats of a cell are done.
+    pub(crate) fn samples(&self, cell: &CellId) -> u32 {
+        self.samples.get(cell).map_or(0, |samples| samples.repeats.len() as u32)
+    }
+
+    /// Why a cell's measured repeats are enough, if they are.
+    pub(crate) fn enough(&self, cell: &CellId) -> Option<Enough> {
+        self.samples.get(cell).and_then(|samples| samples.enough)
     }
 
     /// Whether a cell was held against itself without its cache.
@@ -98,9 +127,9 @@ impl History {
         self.ended.get(cell)
     }
 
-    /// Whether there is nothing more to do for a cell.
-    pub(crate) fn is_settled(&self, cell: &CellId, repeats: u32) -> bool {
-        self.ended.contains_key(cell) || (0..repeats).all(|repeat| self.is_measured(cell, repeat))
+    /// Whether a cell needs no more repeats.
+    pub(crate) fn is_settled(&self, cell: &CellId) -> bool {
+        self.ended.contains_key(cell) || self.enough(cell).is_some()
     }
 
     /// What a stage-1 cell found.

@@ -1,23 +1,27 @@
-//! A run from its plan to the last cell's end.
+//! A run from its plan to the last cell's end, alone or beside another.
 
 mod checks;
-mod trouble;
+mod drive;
+mod halt;
+mod process;
 
-use std::time::Duration;
+use std::path::PathBuf;
+use std::slice;
+use std::time::{Duration, Instant};
 
 use reelbench_protocol::{
-    CellEnd, CellId, Device, Failure, FailureKind, Hello, JournalEvent, Pass, PlannedCell,
-    RUN_FORMAT_VERSION, Repeats, RunSpec, SkippedCell, Warmup, Work,
+    CellEnd, CellId, Device, Failure, JournalEvent, PlannedCell, RUN_FORMAT_VERSION, Repeats, SkippedCell,
+    Warmup,
 };
 
-use self::trouble::{LoadTrouble, TurnTrouble};
-use crate::found::{Feed, FeedError};
+use self::drive::Drive;
+use self::halt::Halt;
+use self::process::Process;
 use crate::history::{History, Planned};
-use crate::schedule::{self, Group, Rounds, Turn};
-use crate::session::{Ending, Session, Trouble};
+use crate::session::{Ending, Limits};
 use crate::{
-    Counts, DirectoryError, Journal, JournalError, Order, RunDirectory, RunEvent, RunnerCommand, RunnerError,
-    Sink, StopFlag,
+    CellLeft, Counts, DirectoryError, Journal, JournalError, Order, RunDirectory, RunEvent, RunnerCommand,
+    RunnerError, Sink, StopFlag,
 };
 
 /// What is to be run. On a run that goes on, the cells and the numbers of repeats that its journal
@@ -37,6 +41,8 @@ pub struct RunPlan {
     pub warmup: Warmup,
     /// What a load or a repeat may take.
     pub timeout: Duration,
+    /// What the run may take from each start, if there is an end to it.
+    pub run_timeout: Option<Duration>,
     /// What the order is drawn from.
     pub seed: u64,
     /// The order.
@@ -56,6 +62,8 @@ pub enum RunEnd {
     Finished(Counts),
     /// The user stopped it; it can go on.
     Interrupted,
+    /// It took all the time it may; it can go on, and may take as much again.
+    OutOfTime,
 }
 
 /// Why a run cannot go on at all. What is in the journal stays there, and `--resume` goes on from it.
@@ -78,6 +86,24 @@ pub enum ExecError {
         /// The device asked for.
         now: Device,
     },
+    /// The journals of the two sides name different cells.
+    #[error("{} and {} were begun with different plans, so they are not one session: begin a new one in new directories", base.display(), head.display())]
+    OtherPlans {
+        /// The run of the base.
+        base: PathBuf,
+        /// The run of the head.
+        head: PathBuf,
+    },
+}
+
+/// One side of what is measured: a runner, and the run that it is measured into.
+pub struct Side<'a> {
+    /// How to start the runner.
+    pub runner: &'a RunnerCommand,
+    /// The run.
+    pub directory: &'a RunDirectory,
+    /// Who watches it.
+    pub sink: &'a mut dyn Sink,
 }
 
 /// Runs a plan in a directory, or what is left of it where the directory holds a part already.
@@ -96,24 +122,60 @@ pub fn execute(
     sink: &mut dyn Sink,
     stop: &StopFlag,
 ) -> Result<RunEnd, ExecError> {
-    let (journal, lines) = Journal::open(&directory.journal())?;
-    let history = History::of(lines.iter().map(|line| &line.event));
-    let mut run = Run { plan, directory, runner, sink, stop, journal, history };
-    let planned = run.begin()?;
-    if run.history.finished {
-        return Ok(RunEnd::Finished(run.counts(&planned)));
+    let mut run = Run::open(plan, Side { runner, directory, sink }, stop)?;
+    let planned = run.begin(plan_of(plan))?;
+    let halt = drive(plan, &planned, slice::from_mut(&mut run))?;
+    run.conclude(halt, &planned)
+}
+
+/// Runs a plan on two runners in turns, each into a run of its own, or what is left of it: a paired session.
+///
+/// Both processes are alive at once. Repeat n of a cell on one side is followed by repeat n on the other, the seed says by
+/// which side first, and a cell that ends on one side ends on the other too, as skipped, unless that one has all its samples.
+/// A process that is lost is replaced, and warmed up, without the other's knowing. Gives the ends of base and head.
+///
+/// # Errors
+/// As [`execute`], for either side; and when the journals hold different plans.
+pub fn execute_pair<'a>(
+    plan: &'a RunPlan,
+    base: Side<'a>,
+    head: Side<'a>,
+    stop: &'a StopFlag,
+) -> Result<[RunEnd; 2], ExecError> {
+    let (base_path, head_path) = (base.directory.path().to_owned(), head.directory.path().to_owned());
+    let mut runs = [Run::open(plan, base, stop)?, Run::open(plan, head, stop)?];
+    // What one side's journal planned stands for both: the session may have been killed before the other had written it.
+    let known = runs.iter().find_map(|run| run.history.planned.clone());
+    let known = known.unwrap_or_else(|| plan_of(plan));
+    let [base, head] = &mut runs;
+    let planned = base.begin(known.clone())?;
+    if head.begin(known)? != planned {
+        return Err(ExecError::OtherPlans { base: base_path, head: head_path });
     }
-    for group in schedule::groups(&planned.cells, plan.device) {
-        if run.group(&group, &planned)? == Progressed::Stopped {
-            run.record(&JournalEvent::Interrupted)?;
-            run.sink.event(RunEvent::Interrupted);
-            return Ok(RunEnd::Interrupted);
-        }
+    let halt = drive(plan, &planned, &mut runs)?;
+    let [base, head] = &mut runs;
+    Ok([base.conclude(halt, &planned)?, head.conclude(halt, &planned)?])
+}
+
+/// How a run was cut short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum CutShort {
+    Interrupted,
+    OutOfTime,
+}
+
+fn plan_of(plan: &RunPlan) -> Planned {
+    let RunPlan { cells, skipped, repeats, warmup, .. } = plan;
+    Planned { cells: cells.clone(), skipped: skipped.clone(), repeats: *repeats, warmup: *warmup }
+}
+
+fn drive(plan: &RunPlan, planned: &Planned, runs: &mut [Run<'_>]) -> Result<Option<CutShort>, ExecError> {
+    match (Drive { plan, planned, runs }).groups() {
+        Ok(()) => Ok(None),
+        Err(Halt::Stopped) => Ok(Some(CutShort::Interrupted)),
+        Err(Halt::OutOfTime) => Ok(Some(CutShort::OutOfTime)),
+        Err(Halt::Exec(error)) => Err(error),
     }
-    run.record(&JournalEvent::Finished)?;
-    let counts = run.counts(&planned);
-    run.sink.event(RunEvent::Finished { counts });
-    Ok(RunEnd::Finished(counts))
 }
 
 struct Run<'a> {
@@ -122,22 +184,22 @@ struct Run<'a> {
     runner: &'a RunnerCommand,
     sink: &'a mut dyn Sink,
     stop: &'a StopFlag,
+    limits: Limits,
     journal: Journal,
     history: History,
+    process: Option<Process>,
 }
 
-/// What became of a stretch of the run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Progressed {
-    /// Nothing is left of it.
-    Done,
-    /// Something is left, and needs a fresh process.
-    NeedsProcess,
-    /// The user wants to stop.
-    Stopped,
-}
+impl<'a> Run<'a> {
+    fn open(plan: &'a RunPlan, side: Side<'a>, stop: &'a StopFlag) -> Result<Self, ExecError> {
+        let Side { runner, directory, sink } = side;
+        let (journal, lines) = Journal::open(&directory.journal())?;
+        let history = History::of(lines.iter().map(|line| &line.event));
+        let run_ends = plan.run_timeout.and_then(|allowed| Instant::now().checked_add(allowed));
+        let limits = Limits { timeout: plan.timeout, run_ends };
+        Ok(Self { plan, directory, runner, sink, stop, limits, journal, history, process: None })
+    }
 
-impl Run<'_> {
     /// Writes an event down; only then has it happened.
     fn record(&mut self, event: &JournalEvent) -> Result<(), JournalError> {
         self.journal.append(event)?;
@@ -145,7 +207,8 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn begin(&mut self) -> Result<Planned, ExecError> {
+    /// Begins or goes on with a plan, unless the journal has its own. Gives the one that stands.
+    fn begin(&mut self, plan: Planned) -> Result<Planned, ExecError> {
         if let Some(before) = self.history.device.filter(|&before| before != self.plan.device) {
             return Err(ExecError::OtherDevice { before, now: self.plan.device });
         }
@@ -155,38 +218,36 @@ impl Run<'_> {
         }
         let planned = match self.history.planned.clone() {
             Some(planned) => planned,
-            None => self.write_plan()?,
+            None => self.write_plan(plan)?,
         };
         self.tell_what_is_left(&planned);
         self.end_known_failures(&planned)?;
         Ok(planned)
     }
 
-    fn write_plan(&mut self) -> Result<Planned, JournalError> {
-        let RunPlan { cells, skipped, repeats, warmup, .. } = self.plan;
-        let planned =
-            Planned { cells: cells.clone(), skipped: skipped.clone(), repeats: *repeats, warmup: *warmup };
-        let (cells, skipped) = (cells.clone(), skipped.clone());
-        self.record(&JournalEvent::Planned { cells, skipped, repeats: *repeats, warmup: *warmup })?;
-        Ok(planned)
+    fn write_plan(&mut self, plan: Planned) -> Result<Planned, JournalError> {
+        let Planned { cells, skipped, repeats, warmup } = plan.clone();
+        self.record(&JournalEvent::Planned { cells, skipped, repeats, warmup })?;
+        Ok(plan)
     }
 
     fn tell_what_is_left(&mut self, planned: &Planned) {
-        let history = &self.history;
-        let is_left = |cell: &&PlannedCell| !history.is_settled(&cell.id, planned.repeats.at_most());
-        let left: Vec<_> = planned.cells.iter().filter(is_left).collect();
-        let open = |cell: &PlannedCell| {
-            (0..planned.repeats.at_most()).filter(|&n| !history.is_measured(&cell.id, n)).count()
-        };
-        let repeats = left.iter().map(|cell| open(cell)).sum();
-        self.sink.event(RunEvent::Started { cells: left.len(), repeats });
+        let (history, at_most) = (&self.history, planned.repeats.at_most());
+        let left: Vec<_> = planned
+            .cells
+            .iter()
+            .filter(|cell| !history.is_settled(&cell.id))
+            .map(|cell| CellLeft { cell, done: history.samples(&cell.id), at_most })
+            .collect();
+        let repeats = left.iter().map(|left| left.at_most.saturating_sub(left.done) as usize).sum();
+        self.sink.event(RunEvent::Started { cells: left.len(), repeats, left: &left });
     }
 
     fn end_known_failures(&mut self, planned: &Planned) -> Result<(), JournalError> {
         let plan = self.plan;
         for (cell, failure) in &plan.known_failures {
             let is_planned = planned.cells.iter().any(|planned| planned.id == *cell);
-            if is_planned && !self.history.is_settled(cell, planned.repeats.at_most()) {
+            if is_planned && !self.history.is_settled(cell) {
                 self.end_cell(cell, Ending::without_log(CellEnd::Failed, failure.clone()))?;
             }
         }
@@ -201,168 +262,40 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Runs a group until nothing is left of it, each time in a fresh process. Every process that
-    /// leaves something behind has ended a cell, so this comes to an end.
-    fn group(&mut self, group: &Group<'_>, planned: &Planned) -> Result<Progressed, ExecError> {
-        self.skip_cells_without_findings(group)?;
-        loop {
-            let turns = self.turns_left(group, planned);
-            let checks = self.checks_left(group, planned);
-            if turns.is_empty() && checks.is_empty() {
-                return Ok(Progressed::Done);
-            }
-            if self.stop.is_requested() {
-                return Ok(Progressed::Stopped);
-            }
-            match self.process(group, &turns, &checks)? {
-                Progressed::NeedsProcess => {}
-                end => return Ok(end),
-            }
+    /// Whether the next command may be given.
+    fn go_on(&self) -> Result<(), Halt> {
+        if self.stop.is_requested() {
+            return Err(Halt::Stopped);
         }
-    }
-
-    fn skip_cells_without_findings(&mut self, group: &Group<'_>) -> Result<(), JournalError> {
-        for cell in &group.cells {
-            if self.history.ended(&cell.id).is_some() {
-                continue;
-            }
-            if let Err(error) = self.feed(cell) {
-                let failure = Failure::new(FailureKind::Input, error);
-                self.end_cell(&cell.id, Ending::without_log(CellEnd::Skipped, failure))?;
-            }
+        if self.limits.is_over() {
+            return Err(Halt::OutOfTime);
         }
         Ok(())
     }
 
-    /// What a cell takes from stage 1.
-    fn feed(&self, cell: &PlannedCell) -> Result<Feed, FeedError> {
-        let Work::Caption(caption) = &cell.spec.work else { return Ok(Feed::default()) };
-        let Some(stage1) = &cell.stage1_from else { return Feed::of_nothing(caption) };
-        match self.history.found(stage1) {
-            Ok(found) => found.feed(caption, stage1),
-            Err(reason) => Err(FeedError::no_result(caption, stage1, reason)),
+    /// Writes down how the run ended. A side that has finished before is not touched by how the session ends.
+    fn conclude(&mut self, cut_short: Option<CutShort>, planned: &Planned) -> Result<RunEnd, ExecError> {
+        // A repeat in flight ends with its process.
+        self.process = None;
+        if self.history.finished {
+            return Ok(RunEnd::Finished(self.counts(planned)));
         }
-    }
-
-    /// The samples that are not taken yet, and the warm-ups of their cells.
-    fn turns_left<'g>(&self, group: &Group<'g>, planned: &Planned) -> Vec<Turn<'g>> {
-        let (warmup, measured) = (planned.warmup.at_most(), planned.repeats.at_most());
-        let rounds = Rounds { warmup, measured, order: self.plan.order, seed: self.plan.seed };
-        let is_left = |turn: &Turn<'_>| match turn.pass {
-            Pass::Warmup => !self.history.is_settled(&turn.cell.id, measured),
-            Pass::Measured => {
-                self.history.ended(&turn.cell.id).is_none()
-                    && !self.history.is_measured(&turn.cell.id, turn.repeat)
+        let (event, told, end) = match cut_short {
+            None => {
+                let counts = self.counts(planned);
+                (JournalEvent::Finished, RunEvent::Finished { counts }, RunEnd::Finished(counts))
+            }
+            Some(CutShort::Interrupted) => {
+                (JournalEvent::Interrupted, RunEvent::Interrupted, RunEnd::Interrupted)
+            }
+            Some(CutShort::OutOfTime) => {
+                let run_timeout_s = self.plan.run_timeout.unwrap_or_default().as_secs_f64();
+                (JournalEvent::OutOfTime { run_timeout_s }, RunEvent::OutOfTime, RunEnd::OutOfTime)
             }
         };
-        group.turns(&rounds).into_iter().filter(is_left).collect()
-    }
-
-    /// Takes turns in one process, then makes checks, until they are done or the process is lost.
-    fn process(
-        &mut self,
-        group: &Group<'_>,
-        turns: &[Turn<'_>],
-        checks: &[&PlannedCell],
-    ) -> Result<Progressed, ExecError> {
-        let cells = cells_of(turns.iter().map(|turn| turn.cell).chain(checks.iter().copied()));
-        let (mut session, hello) = match self.load(group, &cells) {
-            Ok(loaded) => loaded,
-            Err(LoadTrouble::Exec(error)) => return Err(error),
-            Err(LoadTrouble::Stopped) => return Ok(Progressed::Stopped),
-            Err(LoadTrouble::Ended(ending)) => {
-                for cell in &cells {
-                    self.end_cell(cell, ending.clone())?;
-                }
-                return Ok(Progressed::Done);
-            }
-        };
-        match self.work(&mut session, &hello, turns, checks) {
-            Ok(()) => {
-                session.shutdown();
-                Ok(Progressed::Done)
-            }
-            Err(TurnTrouble::Exec(error)) => Err(error),
-            Err(TurnTrouble::Stopped) => Ok(Progressed::Stopped),
-            Err(TurnTrouble::ProcessLost) => Ok(Progressed::NeedsProcess),
-        }
-    }
-
-    /// What one process is for. Checks come last: a check that breaks the process costs no sample.
-    fn work(
-        &mut self,
-        session: &mut Session,
-        hello: &Hello,
-        turns: &[Turn<'_>],
-        checks: &[&PlannedCell],
-    ) -> Result<(), TurnTrouble> {
-        let all = turns.iter().map(|turn| (turn.cell, Some(turn)));
-        for (cell, turn) in all.chain(checks.iter().map(|cell| (*cell, None))) {
-            if self.history.ended(&cell.id).is_some() {
-                continue;
-            }
-            if self.stop.is_requested() {
-                return Err(TurnTrouble::Stopped);
-            }
-            match turn {
-                Some(turn) => self.turn(session, turn)?,
-                None => self.check(session, hello, cell)?,
-            }
-        }
-        Ok(())
-    }
-
-    fn load(&mut self, group: &Group<'_>, cells: &[CellId]) -> Result<(Session, Hello), LoadTrouble> {
-        let load = &group.load;
-        self.sink.event(RunEvent::Loading { load, cells: cells.len() });
-        let log = self.directory.next_log().map_err(ExecError::from)?;
-        let (mut session, hello) = Session::start(self.runner, log, self.stop)?;
-        self.record(&JournalEvent::RunnerStarted { hello: Box::new(hello.clone()) })?;
-        let loaded = session.load(load, self.plan.timeout)?;
-        let (load, cells) = (load.clone(), cells.to_vec());
-        self.record(&JournalEvent::Loaded { load, loaded: loaded.clone(), cells })?;
-        self.sink.event(RunEvent::Loaded { load: &group.load, loaded: &loaded });
-        Ok((session, hello))
-    }
-
-    fn turn(&mut self, session: &mut Session, turn: &Turn<'_>) -> Result<(), TurnTrouble> {
-        let Turn { cell, pass, repeat } = *turn;
-        let request = self.request(turn)?;
-        self.sink.event(RunEvent::RepeatStarted { cell, pass, repeat });
-        let sink = &mut *self.sink;
-        let mut on_progress = |progress| sink.event(RunEvent::Progress { cell, progress });
-        match session.repeat(&request, self.plan.device, self.plan.timeout, &mut on_progress) {
-            Ok(result) => {
-                let event = JournalEvent::Repeat { result, conditions: None };
-                self.record(&event)?;
-                if let JournalEvent::Repeat { result, .. } = &event {
-                    self.sink.event(RunEvent::RepeatFinished { cell, result });
-                }
-                Ok(())
-            }
-            Err(Trouble::Stopped) => Err(TurnTrouble::Stopped),
-            Err(Trouble::NoRunner(error)) => Err(ExecError::from(error).into()),
-            Err(Trouble::Refused(ending)) => Ok(self.end_cell(&cell.id, ending)?),
-            Err(Trouble::Lost(ending)) => {
-                self.end_cell(&cell.id, ending)?;
-                Err(TurnTrouble::ProcessLost)
-            }
-        }
-    }
-
-    fn request(&self, turn: &Turn<'_>) -> Result<RunSpec, ExecError> {
-        let Turn { cell, pass, repeat } = *turn;
-        // Cells that lack something have ended before their group's first turn.
-        let Feed { scenes, questions } = self.feed(cell).unwrap_or_default();
-        let is_first_sample = (pass, repeat) == (Pass::Measured, 0);
-        let shows_frames = matches!(cell.spec.work, Work::Caption(_));
-        let save_frames = if self.plan.save_frames && is_first_sample && shows_frames {
-            Some(self.directory.frames(&cell.id)?)
-        } else {
-            None
-        };
-        let (cell, spec) = (cell.id.clone(), cell.spec.clone());
-        Ok(RunSpec { cell, repeat, pass, spec, scenes, questions, save_frames })
+        self.record(&event)?;
+        self.sink.event(told);
+        Ok(end)
     }
 
     fn counts(&self, planned: &Planned) -> Counts {
@@ -375,12 +308,6 @@ impl Run<'_> {
         }
         counts
     }
-}
-
-/// Each cell once, in order.
-fn cells_of<'c>(cells: impl Iterator<Item = &'c PlannedCell>) -> Vec<CellId> {
-    let mut seen = std::collections::HashSet::new();
-    cells.map(|cell| &cell.id).filter(|id| seen.insert(*id)).cloned().collect()
 }
 
 impl Ending {

@@ -1,23 +1,10 @@
-//! What is run when. Nothing here knows how.
+//! In which order cells come. Nothing here knows how they are run, or how often.
 
-use rand::SeedableRng;
 use rand::seq::SliceRandom;
+use rand::{RngExt as _, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use reelbench_matrix::{Order, load_spec};
-use reelbench_protocol::{CellKind, Device, LoadSpec, Pass, PlannedCell};
-
-/// How often a cell is run, and in which order with others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rounds {
-    /// Repeats whose times do not count, first of all.
-    pub warmup: u32,
-    /// Repeats that count.
-    pub measured: u32,
-    /// The order.
-    pub order: Order,
-    /// What the shuffles are drawn from.
-    pub seed: u64,
-}
+use reelbench_protocol::{Arm, CellKind, Device, LoadSpec, PlannedCell};
 
 /// Cells that one load serves.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,18 +14,25 @@ pub struct Group<'a> {
     /// The cells, in the order of the plan.
     pub cells: Vec<&'a PlannedCell>,
     /// Its place in the run; its shuffles depend on the seed and on this alone.
-    index: u64,
+    index: u32,
 }
 
-/// One repeat of one cell.
+/// Cells of a group that are measured in rounds: all are warmed up before the first round.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Batch<'a> {
+    /// The cells, in the order of the plan.
+    pub cells: Vec<&'a PlannedCell>,
+    /// What its rounds are drawn from.
+    random: ChaCha8Rng,
+}
+
+/// A cell's turn in a round.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Turn<'a> {
+pub struct Visit<'a> {
     /// The cell.
     pub cell: &'a PlannedCell,
-    /// Warm-up or sample.
-    pub pass: Pass,
-    /// Counted from 0 within the pass.
-    pub repeat: u32,
+    /// Which side of a paired session goes first.
+    pub first: Arm,
 }
 
 /// Gathers cells by what they load: first stage 1, whose scenes the captioners need, then the captioners;
@@ -50,7 +44,7 @@ pub fn groups(cells: &[PlannedCell], device: Device) -> Vec<Group<'_>> {
             let load = load_spec(cell, device);
             match groups.iter_mut().find(|group| group.load == load) {
                 Some(group) => group.cells.push(cell),
-                None => groups.push(Group { load, cells: vec![cell], index: groups.len() as u64 }),
+                None => groups.push(Group { load, cells: vec![cell], index: groups.len() as u32 }),
             }
         }
     }
@@ -58,37 +52,66 @@ pub fn groups(cells: &[PlannedCell], device: Device) -> Vec<Group<'_>> {
 }
 
 impl<'a> Group<'a> {
-    /// Every turn of the group's cells in order: interleaved, all warm-ups come before the first sample.
-    /// The same seed gives the same order.
-    pub fn turns(&self, rounds: &Rounds) -> Vec<Turn<'a>> {
-        match rounds.order {
-            Order::Interleaved => self.interleaved(rounds),
-            Order::Sequential => {
-                let one_cell = |cell| warmups(cell, rounds).chain(samples(cell, rounds));
-                self.cells.iter().copied().flat_map(one_cell).collect()
-            }
-        }
-    }
-
-    fn interleaved(&self, rounds: &Rounds) -> Vec<Turn<'a>> {
-        let mut random = ChaCha8Rng::seed_from_u64(rounds.seed);
-        random.set_stream(self.index);
-        let mut turns: Vec<_> = self.cells.iter().flat_map(|&cell| warmups(cell, rounds)).collect();
-        for repeat in 0..rounds.measured {
-            let mut round = self.cells.clone();
-            round.shuffle(&mut random);
-            turns.extend(round.into_iter().map(|cell| Turn { cell, pass: Pass::Measured, repeat }));
-        }
-        turns
+    /// What is measured together: all cells where they are interleaved, else one after another.
+    pub fn batches(&self, order: Order, seed: u64) -> Vec<Batch<'a>> {
+        let batch = |(index, cells): (usize, Vec<&'a PlannedCell>)| {
+            let mut random = ChaCha8Rng::seed_from_u64(seed);
+            random.set_stream(u64::from(self.index) << 32 | index as u64);
+            Batch { cells, random }
+        };
+        let batches = match order {
+            Order::Interleaved => vec![self.cells.clone()],
+            Order::Sequential => self.cells.iter().map(|&cell| vec![cell]).collect(),
+        };
+        batches.into_iter().enumerate().map(batch).collect()
     }
 }
 
-fn warmups<'a>(cell: &'a PlannedCell, rounds: &Rounds) -> impl Iterator<Item = Turn<'a>> + use<'a> {
-    (0..rounds.warmup).map(move |repeat| Turn { cell, pass: Pass::Warmup, repeat })
+impl<'a> Batch<'a> {
+    /// Rounds without end, each with every cell once in an order of its own. They are the same for the same seed,
+    /// whichever cells leave them earlier: a run that goes on passes over what is done.
+    pub fn rounds(&self) -> Rounds<'a> {
+        let first = self.cells.iter().map(|&cell| Visit { cell, first: Arm::Base }).collect();
+        Rounds { visits: first, random: self.random.clone(), parity: Parity::Even }
+    }
 }
 
-fn samples<'a>(cell: &'a PlannedCell, rounds: &Rounds) -> impl Iterator<Item = Turn<'a>> + use<'a> {
-    (0..rounds.measured).map(move |repeat| Turn { cell, pass: Pass::Measured, repeat })
+/// The rounds of a batch.
+#[derive(Debug, Clone)]
+pub struct Rounds<'a> {
+    /// The visits of the round before, in the order of the plan.
+    visits: Vec<Visit<'a>>,
+    random: ChaCha8Rng,
+    parity: Parity,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Parity {
+    Even,
+    Odd,
+}
+
+impl<'a> Iterator for Rounds<'a> {
+    type Item = Vec<Visit<'a>>;
+
+    /// Which side goes first is drawn for every other round and the other way round in the next, so that each goes first
+    /// equally often with each cell.
+    fn next(&mut self) -> Option<Self::Item> {
+        for visit in &mut self.visits {
+            visit.first = match (self.parity, visit.first) {
+                (Parity::Even, _) if self.random.random_bool(0.5) => Arm::Base,
+                (Parity::Even, _) | (Parity::Odd, Arm::Base) => Arm::Head,
+                (Parity::Odd, Arm::Head) => Arm::Base,
+            };
+        }
+        self.parity = match self.parity {
+            Parity::Even => Parity::Odd,
+            Parity::Odd => Parity::Even,
+        };
+        let mut round = self.visits.clone();
+        round.shuffle(&mut self.random);
+        Some(round)
+    }
 }
 
 #[cfg(test)]
@@ -149,48 +172,52 @@ mod tests {
         assert_eq!(groups[0].load.models, Models::Stage1 { asr: None, ast: None, yolo: None });
     }
 
+    fn order(round: &[Visit<'_>]) -> Vec<String> {
+        round.iter().map(|visit| visit.cell.spec.video.id.to_string()).collect()
+    }
+
     #[test]
     fn sequential_is_cell_by_cell() {
         let cells = captions(2);
-        let rounds = Rounds { warmup: 1, measured: 2, order: Order::Sequential, seed: 0 };
-        let turns = groups(&cells, Device::Cpu)[0].turns(&rounds);
-        let order: Vec<_> =
-            turns.iter().map(|turn| (turn.cell == &cells[1], turn.pass, turn.repeat)).collect();
-        let of_one =
-            |second| [(second, Pass::Warmup, 0), (second, Pass::Measured, 0), (second, Pass::Measured, 1)];
-        assert_eq!(order, [of_one(false), of_one(true)].concat());
+        let groups = groups(&cells, Device::Cpu);
+        let batches = groups[0].batches(Order::Sequential, 0);
+        assert_eq!(batches.len(), 2);
+        for (cell, batch) in cells.iter().zip(&batches) {
+            assert!(batch.rounds().take(3).all(|round| round.len() == 1 && round[0].cell == cell));
+        }
     }
 
     #[test]
     fn another_seed_and_another_group_give_another_order() {
         let cells: Vec<_> =
             captions(20).into_iter().chain((0..20).map(|n| caption(&format!("film-{n}"), "two"))).collect();
-        let order = |seed, group: usize| -> Vec<String> {
-            let rounds = Rounds { warmup: 0, measured: 1, order: Order::Interleaved, seed };
-            let turns = groups(&cells, Device::Cpu)[group].turns(&rounds);
-            turns.iter().map(|turn| turn.cell.spec.video.id.to_string()).collect()
+        let groups = groups(&cells, Device::Cpu);
+        let first = |seed, group: usize| {
+            order(&groups[group].batches(Order::Interleaved, seed)[0].rounds().next().unwrap())
         };
-        assert_eq!(order(7, 0), order(7, 0));
-        assert_ne!(order(7, 0), order(8, 0));
-        assert_ne!(order(7, 0), order(7, 1));
+        assert_eq!(first(7, 0), first(7, 0));
+        assert_ne!(first(7, 0), first(8, 0));
+        assert_ne!(first(7, 0), first(7, 1));
     }
 
     proptest! {
         #[test]
-        fn interleaved_turns_are_rounds_and_reproducible(
-            count in 1_usize..12, warmup in 0_u32..3, measured in 1_u32..6, seed: u64,
+        fn rounds_have_every_cell_once_and_each_side_first_equally_often(
+            count in 1_usize..12, pairs in 1_usize..4, seed: u64,
         ) {
             let cells = captions(count);
-            let rounds = Rounds { warmup, measured, order: Order::Interleaved, seed };
-            let turns = groups(&cells, Device::Cpu)[0].turns(&rounds);
-            prop_assert_eq!(&turns, &groups(&cells, Device::Cpu)[0].turns(&rounds));
-            let (warmups, samples) = turns.split_at(count * warmup as usize);
-            prop_assert!(warmups.iter().all(|turn| turn.pass == Pass::Warmup));
-            prop_assert_eq!(samples.len(), count * measured as usize);
-            for (repeat, round) in samples.chunks(count).enumerate() {
-                let ids: HashSet<_> = round.iter().map(|turn| &turn.cell.id).collect();
-                prop_assert_eq!(ids.len(), count, "every cell once a round");
-                prop_assert!(round.iter().all(|turn| turn.pass == Pass::Measured && turn.repeat == repeat as u32));
+            let groups = groups(&cells, Device::Cpu);
+            let batches = groups[0].batches(Order::Interleaved, seed);
+            prop_assert_eq!(batches.len(), 1);
+            let rounds: Vec<_> = batches[0].rounds().take(2 * pairs).collect();
+            prop_assert_eq!(&rounds, &batches[0].rounds().take(2 * pairs).collect::<Vec<_>>());
+            for round in &rounds {
+                let ids: HashSet<_> = round.iter().map(|visit| &visit.cell.id).collect();
+                prop_assert_eq!((ids.len(), round.len()), (count, count));
+            }
+            for cell in &cells {
+                let visits = rounds.iter().flatten().filter(|visit| visit.cell == cell);
+                prop_assert_eq!(visits.filter(|visit| visit.first == Arm::Head).count(), pairs);
             }
         }
     }

@@ -30,8 +30,33 @@ pub(crate) enum Trouble {
     Lost(Ending),
     /// The user wants to stop.
     Stopped,
+    /// The run took all the time it may.
+    OutOfTime,
     /// No runner can be started, now or later.
     NoRunner(RunnerError),
+}
+
+/// How long answers are waited for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// What a load or a repeat may take.
+    pub(crate) timeout: Duration,
+    /// When the run's time is up, if it ever is.
+    pub(crate) run_ends: Option<Instant>,
+}
+
+impl Limits {
+    /// Whether the run's time is up.
+    pub(crate) fn is_over(&self) -> bool {
+        self.run_ends.is_some_and(|end| Instant::now() >= end)
+    }
+
+    /// When an answer that is asked for now is late.
+    fn deadline(&self) -> Instant {
+        let now = Instant::now();
+        let answer = now.checked_add(self.timeout).unwrap_or(now + FAR_AWAY);
+        self.run_ends.map_or(answer, |end| end.min(answer))
+    }
 }
 
 /// A process with its log.
@@ -39,6 +64,7 @@ pub(crate) enum Trouble {
 pub(crate) struct Session {
     process: RunnerProcess,
     log: PathBuf,
+    limits: Limits,
 }
 
 /// An error with how far the command had come.
@@ -52,10 +78,11 @@ impl Session {
     pub(crate) fn start(
         command: &RunnerCommand,
         log: PathBuf,
+        limits: Limits,
         stop: &StopFlag,
     ) -> Result<(Self, Hello), Trouble> {
         match RunnerProcess::start(command, &RunnerLog::File(log.clone()), stop) {
-            Ok((process, hello)) => Ok((Self { process, log }, hello)),
+            Ok((process, hello)) => Ok((Self { process, log, limits }, hello)),
             Err(
                 error @ (RunnerError::Spawn { .. }
                 | RunnerError::Log { .. }
@@ -66,20 +93,20 @@ impl Session {
                 let failure = Failure::new(FailureKind::Internal, message);
                 Err(Trouble::Lost(Ending { end: CellEnd::Failed, failure, log_tail: log::tail(&log) }))
             }
-            Err(error) => Err(lost(&log, error, None, Duration::ZERO)),
+            Err(error) => Err(lost(&log, error, None, limits)),
         }
     }
 
     /// Has weights loaded.
-    pub(crate) fn load(&mut self, load: &LoadSpec, timeout: Duration) -> Result<Loaded, Trouble> {
-        match self.ask(&Command::Load(load.clone()), timeout, &mut |_| {}) {
+    pub(crate) fn load(&mut self, load: &LoadSpec) -> Result<Loaded, Trouble> {
+        match self.ask(&Command::Load(load.clone()), &mut |_| {}) {
             Ok(Event::Loaded(loaded)) => match answer::check_parts(&loaded) {
                 Ok(()) => Ok(loaded),
                 Err(unusable) => Err(Trouble::Lost(self.unusable(&unusable))),
             },
             Ok(Event::Failed(failure)) => Err(Trouble::Refused(self.refusal(failure))),
-            Ok(event) => Err(self.lost(RunnerError::unexpected(&event, "loaded"), None, timeout)),
-            Err(Broken { error, .. }) => Err(self.lost(error, None, timeout)),
+            Ok(event) => Err(self.lost(RunnerError::unexpected(&event, "loaded"), None)),
+            Err(Broken { error, .. }) => Err(self.lost(error, None)),
         }
     }
 
@@ -88,16 +115,15 @@ impl Session {
         &mut self,
         run: &RunSpec,
         device: Device,
-        timeout: Duration,
         on_progress: &mut dyn FnMut(Progress),
     ) -> Result<Box<RepeatResult>, Trouble> {
-        match self.ask(&Command::Run(Box::new(run.clone())), timeout, on_progress) {
+        match self.ask(&Command::Run(Box::new(run.clone())), on_progress) {
             Ok(Event::Repeat(result)) => self.believe(run, device, result),
             Ok(Event::Failed(failure)) => Err(Trouble::Refused(self.refusal(failure))),
-            Ok(event) => Err(self.lost(RunnerError::unexpected(&event, "repeat"), None, timeout)),
+            Ok(event) => Err(self.lost(RunnerError::unexpected(&event, "repeat"), None)),
             Err(Broken { error, progress }) => {
                 let place = progress.map(|progress| (progress, run.spec.kind()));
-                Err(self.lost(error, place, timeout))
+                Err(self.lost(error, place))
             }
         }
     }
@@ -109,14 +135,8 @@ impl Session {
         self.process.shutdown(PATIENCE);
     }
 
-    fn ask(
-        &mut self,
-        command: &Command,
-        timeout: Duration,
-        on_progress: &mut dyn FnMut(Progress),
-    ) -> Result<Event, Broken> {
-        let now = Instant::now();
-        let deadline = now.checked_add(timeout).unwrap_or(now + FAR_AWAY);
+    fn ask(&mut self, command: &Command, on_progress: &mut dyn FnMut(Progress)) -> Result<Event, Broken> {
+        let deadline = self.limits.deadline();
         let mut latest = None;
         let mut converse = || {
             self.process.send(command)?;
@@ -173,8 +193,8 @@ impl Session {
         Ending { end: CellEnd::Failed, failure, log_tail: log::tail(&self.log) }
     }
 
-    fn lost(&self, error: RunnerError, place: Option<(Progress, CellKind)>, timeout: Duration) -> Trouble {
-        lost(&self.log, error, place, timeout)
+    fn lost(&self, error: RunnerError, place: Option<(Progress, CellKind)>) -> Trouble {
+        lost(&self.log, error, place, self.limits)
     }
 }
 
@@ -183,13 +203,14 @@ fn lost(
     log: &std::path::Path,
     error: RunnerError,
     place: Option<(Progress, CellKind)>,
-    timeout: Duration,
+    limits: Limits,
 ) -> Trouble {
     let log_tail = log::tail(log);
     let (end, kind, message) = match error {
         RunnerError::Stopped => return Trouble::Stopped,
+        RunnerError::TimedOut if limits.is_over() => return Trouble::OutOfTime,
         RunnerError::TimedOut => {
-            let allowed = time::duration(timeout);
+            let allowed = time::duration(limits.timeout);
             let message = format!("no answer within {allowed}; run.timeout in the matrix allows more");
             (CellEnd::Timeout, FailureKind::Internal, message)
         }

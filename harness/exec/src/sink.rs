@@ -3,6 +3,7 @@
 use reelbench_protocol::{
     CacheVerdict, CellEnd, CellId, Failure, LoadSpec, Loaded, Pass, PlannedCell, Progress, RepeatResult,
 };
+use reelbench_stats::Enough;
 
 /// Something that happened in a run. Everything in it that lasts is also in the journal.
 #[derive(Debug, Clone, Copy)]
@@ -11,8 +12,10 @@ pub enum RunEvent<'a> {
     Started {
         /// Cells still to be settled.
         cells: usize,
-        /// Measured repeats still to be done.
+        /// Measured repeats still to be done; where their number follows from the times, the most there can be.
         repeats: usize,
+        /// The cells still to be settled, in the order of the plan.
+        left: &'a [CellLeft<'a>],
     },
     /// A process is started and loads weights.
     Loading {
@@ -51,6 +54,15 @@ pub enum RunEvent<'a> {
         /// Its result.
         result: &'a RepeatResult,
     },
+    /// A cell has been measured often enough.
+    CellMeasured {
+        /// The cell.
+        cell: &'a PlannedCell,
+        /// Its measured repeats, those of earlier starts of the run included.
+        repeats: u32,
+        /// Why they are enough.
+        enough: Enough,
+    },
     /// A cell was held against itself without its cache.
     CacheChecked {
         /// The cell.
@@ -69,11 +81,24 @@ pub enum RunEvent<'a> {
     },
     /// The user interrupted the run.
     Interrupted,
+    /// The run took all the time it may.
+    OutOfTime,
     /// Every cell has ended.
     Finished {
         /// How.
         counts: Counts,
     },
+}
+
+/// A cell that is not settled when a run begins or goes on.
+#[derive(Debug, Clone, Copy)]
+pub struct CellLeft<'a> {
+    /// The cell.
+    pub cell: &'a PlannedCell,
+    /// Measured repeats that are done.
+    pub done: u32,
+    /// Measured repeats there can be, those that are done included.
+    pub at_most: u32,
 }
 
 /// How the cells of a run ended. A cell whose repeats are all done is complete; whether its outputs

@@ -81,6 +81,11 @@ pub enum JournalEvent {
     },
     /// The user interrupted the run; it can be resumed.
     Interrupted,
+    /// The run took all the time it may; it can be resumed.
+    OutOfTime {
+        /// Seconds it may take from each start.
+        run_timeout_s: f64,
+    },
     /// Every cell has ended.
     Finished,
 }

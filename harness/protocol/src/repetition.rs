@@ -23,7 +23,8 @@ pub struct AdaptiveRepeats {
     pub at_most: u32,
     /// Enough once the 95 % interval of the median reaches no further from it than this fraction of it.
     pub precision: f64,
-    /// No further repeat begins once a cell's repeats took so many seconds together.
+    /// No further repeat begins once a cell's repeats took so many seconds together; the least number is taken whatever it
+    /// costs.
     pub budget_s: f64,
 }
 

@@ -1,11 +1,13 @@
 //! What the journal says of one cell by itself.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use reelbench_protocol::{
     CellEnd, CellId, CellSpec, Failure, Output, RepeatResult, SceneCaption, Settings, Span, Stage,
     Stage1Output, Stage1Spec, Work, differences,
 };
+use reelbench_stats::ever_enough;
 
 use super::agreement::{between_repeats, with_and_without_cache};
 use super::{Finding, Judgement, Outcome, Place};
@@ -17,7 +19,7 @@ pub(super) fn judge_alone(run: &Run, cell: &CellRecord, index: &BTreeMap<&CellId
     let stage1 = cell.planned.stage1_from.as_ref().and_then(|id| index.get(id).copied());
     let finding = left_out(cell)
         .or_else(|| cell.ended.as_ref().map(ended))
-        .or_else(|| incomplete(run, repeats.len()))
+        .or_else(|| incomplete(run, &repeats))
         .or_else(|| failed_parts(cell.spec(), &repeats))
         .or_else(|| settings_differ(cell.spec(), &repeats, stage1))
         .or_else(|| impossible_times(&repeats))
@@ -46,21 +48,23 @@ fn ended(end: &EarlyEnd) -> Finding {
     Finding::new(outcome, placed(&end.failure)).at(Place::from(&end.failure))
 }
 
-fn incomplete(run: &Run, done: usize) -> Option<Finding> {
-    let planned = run.repeats.at_most() as usize;
-    if done >= planned.max(1) {
+fn incomplete(run: &Run, repeats: &[&RepeatResult]) -> Option<Finding> {
+    let seconds: Vec<f64> =
+        repeats.iter().map(|repeat| Duration::from_nanos(repeat.wall_ns).as_secs_f64()).collect();
+    if !repeats.is_empty() && ever_enough(run.repeats, &seconds).is_some() {
         return None;
     }
-    let repeats = format!("{done} of {planned} repeats");
-    Some(match (run.completion, done) {
-        (Completion::Finished, _) => {
-            Finding::new(Outcome::Failed, format!("the run finished with {repeats} of this cell"))
+    let repeats = format!("{} of {} repeats", seconds.len(), run.repeats);
+    let why = match run.completion {
+        Completion::Finished => {
+            let reason = format!("the run finished with {repeats} of this cell");
+            return Some(Finding::new(Outcome::Failed, reason));
         }
-        (Completion::Unfinished, 0) => Finding::new(Outcome::Skipped, "not run: the run was interrupted"),
-        (Completion::Unfinished, _) => {
-            Finding::new(Outcome::Skipped, format!("not run: the run was interrupted after {repeats}"))
-        }
-    })
+        Completion::Unfinished => "the run was interrupted",
+        Completion::OutOfTime => "the run's time was up",
+    };
+    let after = if seconds.is_empty() { String::new() } else { format!(" after {repeats}") };
+    Some(Finding::new(Outcome::Skipped, format!("not run: {why}{after}")))
 }
 
 /// Scenes without a caption, and stages of stage 1 without a result.

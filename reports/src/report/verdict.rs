@@ -71,9 +71,11 @@ impl Verdict {
                 format!("❌ {not_ok} of {} did not end ok: {}.", count(total, "cell"), parts(counts))
             }
         };
-        if completion == Completion::Unfinished {
-            text.push_str(" The run did not finish; resume it with --resume.");
-        }
+        text.push_str(match completion {
+            Completion::Finished => "",
+            Completion::Unfinished => " The run did not finish; resume it with --resume.",
+            Completion::OutOfTime => " The run's time was up; resume it with --resume.",
+        });
         Self { counts, text }
     }
 }

@@ -7,6 +7,7 @@
 mod bootstrap;
 mod describe;
 mod detectable;
+mod enough;
 mod family;
 mod pooled;
 mod ratio;
@@ -14,6 +15,7 @@ mod special;
 mod student;
 
 pub use describe::{Interval, median, median_interval, quantile, supported_percentile};
+pub use enough::{Enough, enough, ever_enough, warm_enough};
 pub use family::{CONFIDENCE, Level};
 pub use pooled::{ClusteredRatio, Pooled, pooled_ratio};
 pub use ratio::{Comparison, Verdict, compare_paired, compare_unpaired};

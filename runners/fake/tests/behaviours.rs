@@ -242,7 +242,7 @@ struct Listener(Vec<String>);
 impl Sink for Listener {
     fn event(&mut self, event: RunEvent<'_>) {
         let name = match event {
-            RunEvent::Started { cells, repeats } => format!("started: {cells} cells, {repeats} repeats"),
+            RunEvent::Started { cells, repeats, .. } => format!("started: {cells} cells, {repeats} repeats"),
             RunEvent::Loading { cells, .. } => format!("loading for {cells}"),
             RunEvent::Loaded { loaded, .. } => format!("loaded {} bytes", loaded.weights_bytes),
             RunEvent::RepeatStarted { pass, repeat, .. } => format!("{pass} {repeat} begins"),
@@ -250,7 +250,9 @@ impl Sink for Listener {
             RunEvent::RepeatFinished { result, .. } => format!("{} {} ends", result.pass, result.repeat),
             RunEvent::CacheChecked { .. } => "cache checked".to_owned(),
             RunEvent::CellEnded { end, .. } => format!("cell {end}"),
+            RunEvent::CellMeasured { repeats, .. } => format!("{repeats} are enough"),
             RunEvent::Interrupted => "interrupted".to_owned(),
+            RunEvent::OutOfTime => "out of time".to_owned(),
             RunEvent::Finished { counts } => format!("finished, {} complete", counts.complete),
         };
         self.0.push(name);

@@ -91,6 +91,7 @@ fn run_plan(args: &RunArgs, planned: &Planned, inputs: Inputs) -> RunPlan {
         repeats: Repeats::Fixed(run.repeats),
         warmup: Warmup::Fixed(run.warmup),
         timeout: run.timeout,
+        run_timeout: None,
         seed: run.seed,
         order: run.order,
         device: run.device,
@@ -143,9 +144,18 @@ fn conclude(
             ))?;
         }
     }
-    if interrupted {
-        print::line(&format!("interrupted; go on with: {}", resume_command(args, directory)));
-        return Ok(Exit::Interrupted);
-    }
-    Ok(if rebuilt.counts.not_ok() == 0 { Exit::Ok } else { Exit::CellsNotOk })
+    let resume =
+        |what: &str| print::line(&format!("{what}; go on with: {}", resume_command(args, directory)));
+    Ok(match end {
+        RunEnd::Interrupted => {
+            resume("interrupted");
+            Exit::Interrupted
+        }
+        RunEnd::OutOfTime => {
+            resume("the run's time (run.run_timeout in the matrix) is up");
+            Exit::CellsNotOk
+        }
+        RunEnd::Finished(_) if rebuilt.counts.not_ok() == 0 => Exit::Ok,
+        RunEnd::Finished(_) => Exit::CellsNotOk,
+    })
 }

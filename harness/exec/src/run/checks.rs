@@ -2,17 +2,27 @@
 
 use reelbench_protocol::{CacheVerdict, Hello, JournalEvent, PlannedCell, Work};
 
-use super::trouble::TurnTrouble;
-use super::{ExecError, Run};
+use super::Run;
+use super::halt::Halt;
 use crate::cache_check::{Check, broke};
 use crate::history::Planned;
 use crate::schedule::Group;
-use crate::session::{Session, Trouble};
-use crate::{RunEvent, cache_check};
+use crate::{JournalError, RunEvent, cache_check};
 
 impl Run<'_> {
+    /// Checks the cells of a group in the process that measured them.
+    pub(super) fn checks(&mut self, group: &Group<'_>, planned: &Planned) -> Result<(), Halt> {
+        for cell in self.unchecked(group, planned) {
+            if !self.has_process() {
+                self.load(group, planned)?;
+            }
+            self.check(cell)?;
+        }
+        Ok(())
+    }
+
     /// The cells of a group that are still to be checked once their samples are taken.
-    pub(super) fn checks_left<'g>(&self, group: &Group<'g>, planned: &Planned) -> Vec<&'g PlannedCell> {
+    pub(super) fn unchecked<'g>(&self, group: &Group<'g>, planned: &Planned) -> Vec<&'g PlannedCell> {
         if self.plan.cache_check == 0 {
             return Vec::new();
         }
@@ -25,26 +35,23 @@ impl Run<'_> {
         group.cells.iter().copied().filter(is_left).collect()
     }
 
-    /// Checks one cell in the process that measured it.
-    pub(super) fn check(
-        &mut self,
-        session: &mut Session,
-        hello: &Hello,
-        cell: &PlannedCell,
-    ) -> Result<(), TurnTrouble> {
+    /// Checks one cell; without a process it was told why there is none.
+    fn check(&mut self, cell: &PlannedCell) -> Result<(), Halt> {
         let feed = self.feed(cell).unwrap_or_default();
-        let check = Check::new(cell, &feed, self.plan.cache_check).filter(|_| can_go_without(hello, cell));
-        let Some(check) = check else { return Ok(self.checked(cell, CacheVerdict::NotOffered)?) };
+        let Some(process) = &self.process else { return Ok(()) };
+        let check = Check::new(cell, &feed, self.plan.cache_check);
+        let Some(check) = check.filter(|_| can_go_without(&process.hello, cell)) else {
+            return Ok(self.checked(cell, CacheVerdict::NotOffered)?);
+        };
         let mut answers = Vec::with_capacity(check.requests.len());
         for (request, use_cache) in check.requests.iter().zip([true, false]) {
-            match session.repeat(request, self.plan.device, self.plan.timeout, &mut |_| {}) {
+            self.go_on()?;
+            let Some(process) = &mut self.process else { return Ok(()) };
+            match process.session.repeat(request, self.plan.device, &mut |_| {}) {
                 Ok(answer) => answers.push(answer),
-                Err(Trouble::Stopped) => return Err(TurnTrouble::Stopped),
-                Err(Trouble::NoRunner(error)) => return Err(ExecError::from(error).into()),
-                Err(Trouble::Refused(ending)) => return Ok(self.checked(cell, broke(use_cache, ending))?),
-                Err(Trouble::Lost(ending)) => {
-                    self.checked(cell, broke(use_cache, ending))?;
-                    return Err(TurnTrouble::ProcessLost);
+                Err(trouble) => {
+                    let ending = self.ending(trouble)?;
+                    return Ok(self.checked(cell, broke(use_cache, ending))?);
                 }
             }
         }
@@ -54,7 +61,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn checked(&mut self, cell: &PlannedCell, verdict: CacheVerdict) -> Result<(), ExecError> {
+    pub(super) fn checked(&mut self, cell: &PlannedCell, verdict: CacheVerdict) -> Result<(), JournalError> {
         let event = JournalEvent::CacheChecked { cell: cell.id.clone(), verdict };
         self.record(&event)?;
         if let JournalEvent::CacheChecked { verdict, .. } = &event {

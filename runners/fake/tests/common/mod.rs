@@ -120,6 +120,7 @@ pub(crate) fn plan(cells: Vec<PlannedCell>) -> RunPlan {
         repeats: Repeats::Fixed(2),
         warmup: Warmup::Fixed(1),
         timeout: AMPLE,
+        run_timeout: None,
         seed: 0,
         order: Order::Interleaved,
         device: Device::Auto,
@@ -149,7 +150,7 @@ impl TestRun {
     pub(crate) fn finish(&self, plan: &RunPlan, runner: &RunnerCommand) -> Counts {
         match self.execute(plan, runner) {
             RunEnd::Finished(counts) => counts,
-            RunEnd::Interrupted => panic!("nobody interrupted it"),
+            end => panic!("nobody interrupted it: {end:?}"),
         }
     }
 
