@@ -22,7 +22,7 @@ pub(crate) fn find(name: &str, matrix: Option<&Path>) -> Result<RunnerCommand, B
         if let Some(RunnerEntry { program, args }) = entries.remove(name) {
             // A program with a folder in its name is meant from where the list lies.
             let program = if program.components().count() > 1 { folder.join(program) } else { program };
-            return Ok(RunnerCommand { name: name.to_owned(), program, args });
+            return Ok(RunnerCommand { name: name.to_owned(), program, args, variables: Vec::new() });
         }
     }
     if let Some((_, program)) = BUILT_IN.iter().find(|(built_in, _)| *built_in == name) {
@@ -30,7 +30,7 @@ pub(crate) fn find(name: &str, matrix: Option<&Path>) -> Result<RunnerCommand, B
     }
     let path = Path::new(name);
     if path.is_file() {
-        return Ok(RunnerCommand { name: file_name(path), program: absolute(path), args: Vec::new() });
+        return Ok(RunnerCommand { name: file_name(path), program: absolute(path), args: Vec::new(), variables: Vec::new() });
     }
     Err(BenchError::NoRunner {
         name: name.to_owned(),
@@ -46,7 +46,7 @@ fn beside_bench(name: &str, program: &str) -> Result<RunnerCommand, BenchError> 
     let bench = std::env::current_exe().map_err(|error| missing(error.to_string()))?;
     let program = bench.with_file_name(program);
     if program.is_file() {
-        Ok(RunnerCommand { name: name.to_owned(), program, args: Vec::new() })
+        Ok(RunnerCommand { name: name.to_owned(), program, args: Vec::new(), variables: Vec::new() })
     } else {
         Err(missing(format!(
             "{} does not exist; build it with `make demo` or `cargo build --release --workspace`",

@@ -30,6 +30,8 @@ pub struct RunnerCommand {
     pub program: PathBuf,
     /// Its arguments.
     pub args: Vec<String>,
+    /// Environment variables that it is started with besides our own.
+    pub variables: Vec<(String, String)>,
 }
 
 /// Where a runner's standard error goes.
@@ -138,6 +140,7 @@ impl RunnerProcess {
     ) -> Result<(Self, Hello), RunnerError> {
         let child = std::process::Command::new(&command.program)
             .args(&command.args)
+            .envs(command.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(log.open()?)

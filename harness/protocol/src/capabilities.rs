@@ -4,6 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{AsrEngine, CaptionSettings, Choice, Detector, Dtype, Family, Quantization, Tracker, Unit};
 
+/// The environment variable by which `bench gate --self-test` has a runner take longer on purpose: `decode:25%` makes
+/// every span of a stage a quarter longer, `all:25%` that of every stage.
+pub const SLOWDOWN_VARIABLE: &str = "REELBENCH_SLOWDOWN";
+
 /// What a runner can do.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Capabilities {
@@ -30,6 +34,9 @@ pub struct Capabilities {
     /// Whether it can tell beforehand what memory a caption will need.
     #[serde(default)]
     pub estimates: bool,
+    /// Whether it slows itself down as [`SLOWDOWN_VARIABLE`] says.
+    #[serde(default)]
+    pub slowdown: bool,
 }
 
 /// Scene detection a runner offers.

@@ -28,7 +28,8 @@ mod weights;
 mod words;
 
 pub use capabilities::{
-    AsrSupport, AstSupport, Capabilities, CaptionerSupport, Refusal, SceneSupport, YoloSupport,
+    AsrSupport, AstSupport, Capabilities, CaptionerSupport, Refusal, SLOWDOWN_VARIABLE, SceneSupport,
+    YoloSupport,
 };
 pub use cell::{CaptionSpec, CellKind, CellSpec, Detector, SceneSpec, Stage1Spec, VideoSpec, Work};
 pub use command::{Command, Device, LoadSpec, Models, Pass, RunSpec, StoredModel};

@@ -53,6 +53,7 @@ impl Runner for CandleRunner {
                 captioners: reelbench_vlm::captioner_support(),
                 devices: vec!["cpu".to_owned()],
                 estimates: true,
+                slowdown: true,
             },
         }
     }

@@ -57,7 +57,11 @@ impl Runner for FakeRunner {
                 libraries: BTreeMap::new(),
                 threads: Some(1),
             },
-            capabilities: Capabilities { estimates: self.script.estimates, ..capabilities() },
+            capabilities: Capabilities {
+                estimates: self.script.estimates,
+                slowdown: self.script.slowdown,
+                ..capabilities()
+            },
         }
     }
 
@@ -200,6 +204,7 @@ fn capabilities() -> Capabilities {
         captioners: Family::ALL.iter().map(captioner).collect(),
         devices: vec!["cpu".to_owned()],
         estimates: true,
+        slowdown: true,
     }
 }
 

@@ -13,13 +13,15 @@ pub(crate) struct Script {
     pub(crate) hello: Greeting,
     /// Whether estimates of memory are offered.
     pub(crate) estimates: bool,
+    /// Whether slowing down on request is offered.
+    pub(crate) slowdown: bool,
     /// The first rule that matches a repeat says what happens; if none does, the preset's name does.
     rules: Vec<Rule>,
 }
 
 impl Default for Script {
     fn default() -> Self {
-        Self { hello: Greeting::Good, estimates: true, rules: Vec::new() }
+        Self { hello: Greeting::Good, estimates: true, slowdown: true, rules: Vec::new() }
     }
 }
 

@@ -6,9 +6,11 @@
 
 mod memory;
 mod serve;
+mod slowdown;
 mod stopwatch;
 mod ticker;
 
 pub use memory::PeakMemory;
 pub use serve::{Repeat, Runner, serve};
+pub use slowdown::{Slowdown, SlowdownError};
 pub use stopwatch::{Clock, Laps, Stopwatch};

@@ -11,7 +11,7 @@ use reelbench_protocol::{
 };
 
 use crate::ticker::Ticker;
-use crate::{PeakMemory, Stopwatch};
+use crate::{PeakMemory, Slowdown, Stopwatch};
 
 /// A program that does the measured work.
 pub trait Runner {
@@ -62,9 +62,19 @@ pub struct Repeat {
 
 /// Speaks the protocol on standard input and output until told to shut down or until the input ends.
 ///
+/// Repeats are slowed down as the environment says; a runner's `hello` may offer that.
+///
 /// A panic in the runner becomes a `failed` event; the process goes on with the next command.
 pub fn serve(mut runner: impl Runner) -> ExitCode {
     end_with_parent();
+    let slowdown = match Slowdown::from_environment() {
+        Ok(slowdown) => slowdown,
+        Err(error) => {
+            // Standard error is the log; without one there is no one to tell.
+            let _ = writeln!(io::stderr(), "{error}");
+            return ExitCode::FAILURE;
+        }
+    };
     let mut output = io::stdout();
     if send(&mut output, &Event::Hello(Box::new(runner.hello()))).is_err() {
         return ExitCode::FAILURE;
@@ -75,7 +85,7 @@ pub fn serve(mut runner: impl Runner) -> ExitCode {
     for line in io::stdin().lock().lines() {
         let event = match line.map(|line| serde_json::from_str::<Command>(&line)) {
             Ok(Ok(Command::Shutdown)) => return ExitCode::SUCCESS,
-            Ok(Ok(command)) => answer(&mut runner, &command, &ticker),
+            Ok(Ok(command)) => answer(&mut runner, &command, &ticker, slowdown),
             Ok(Err(error)) => Event::Failed(Failure::new(
                 FailureKind::Internal,
                 format_args!("the command is not one this runner knows: {error}"),
@@ -101,12 +111,17 @@ fn end_with_parent() {
 }
 
 /// Carries one command out and turns whatever happens into its closing event.
-fn answer(runner: &mut impl Runner, command: &Command, ticker: &Ticker) -> Event {
+fn answer(
+    runner: &mut impl Runner,
+    command: &Command,
+    ticker: &Ticker,
+    slowdown: Option<Slowdown>,
+) -> Event {
     ticker.start();
     let result = catch_unwind(AssertUnwindSafe(|| match command {
         Command::Estimate { spec } => runner.estimate(spec).map(Event::Estimated),
         Command::Load(load) => timed_load(runner, load).map(Event::Loaded),
-        Command::Run(run) => repeat(runner, run, ticker).map(|result| Event::Repeat(Box::new(result))),
+        Command::Run(run) => repeat(runner, run, ticker, slowdown).map(|result| Event::Repeat(Box::new(result))),
         Command::Probe(probe) => runner.probe(probe).map(|result| Event::Probed { result }),
         // `serve` ends before it gets here.
         Command::Shutdown => Err(Failure::new(FailureKind::Internal, "already shutting down")),
@@ -126,10 +141,15 @@ fn timed_load(runner: &mut impl Runner, load: &LoadSpec) -> Result<Loaded, Failu
     Ok(Loaded { load_ns: watch.elapsed_ns(), weights_bytes, parts })
 }
 
-fn repeat(runner: &mut impl Runner, run: &RunSpec, ticker: &Ticker) -> Result<RepeatResult, Failure> {
+fn repeat(
+    runner: &mut impl Runner,
+    run: &RunSpec,
+    ticker: &Ticker,
+    slowdown: Option<Slowdown>,
+) -> Result<RepeatResult, Failure> {
     let tell = |progress| ticker.set(progress);
     let peak = PeakMemory::start();
-    let mut watch = Stopwatch::new(&tell);
+    let mut watch = Stopwatch::new(&tell).slowed(slowdown);
     let repeat = runner.run(run, &mut watch)?;
     let laps = watch.finish();
     Ok(RepeatResult {

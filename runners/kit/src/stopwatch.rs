@@ -1,8 +1,10 @@
 //! The clock of a repeat. Only it reads the time.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use reelbench_protocol::{Activity, Progress, Span, Stage};
+
+use crate::Slowdown;
 
 /// Room for spans before any allocation: five stages of 10,000 scenes.
 const SPANS_RESERVED: usize = 50_000;
@@ -15,6 +17,7 @@ pub struct Stopwatch<'a> {
     clock: Clock,
     wall_ns: Option<u64>,
     spans: Vec<Span>,
+    slowdown: Option<Slowdown>,
     progress: &'a (dyn Fn(Progress) + Sync),
 }
 
@@ -46,7 +49,13 @@ impl<'a> Stopwatch<'a> {
     }
 
     fn from_clock(clock: Clock, progress: &'a (dyn Fn(Progress) + Sync)) -> Self {
-        Self { clock, wall_ns: None, spans: Vec::with_capacity(SPANS_RESERVED), progress }
+        Self { clock, wall_ns: None, spans: Vec::with_capacity(SPANS_RESERVED), slowdown: None, progress }
+    }
+
+    /// The same, with every span taking longer than its work.
+    #[must_use]
+    pub fn slowed(self, slowdown: Option<Slowdown>) -> Self {
+        Self { slowdown, ..self }
     }
 
     /// Begins the repeat: what came before, such as reading the request, does not count.
@@ -75,7 +84,7 @@ impl<'a> Stopwatch<'a> {
     /// spans back.
     #[must_use]
     pub fn beside(&self) -> Self {
-        Self::from_clock(self.clock, self.progress)
+        Self::from_clock(self.clock, self.progress).slowed(self.slowdown)
     }
 
     /// Takes over the spans of a stopwatch that ran [`beside`](Self::beside) this one.
@@ -85,7 +94,12 @@ impl<'a> Stopwatch<'a> {
 
     /// Records spans that were timed elsewhere by this stopwatch's clock.
     pub fn record(&mut self, spans: impl IntoIterator<Item = Span>) {
+        let first = self.spans.len();
         self.spans.extend(spans);
+        if let Some(slowdown) = self.slowdown {
+            let waits = slowdown.waits_after(&self.spans[first..], self.clock);
+            self.spans.extend(waits);
+        }
     }
 
     /// Times `work` as a span of `stage`, in scene `scene` if it belongs to one.
@@ -98,6 +112,9 @@ impl<'a> Stopwatch<'a> {
 
     /// Records a span that ended just now and began at `start_ns`, for work whose stages are only known from inside.
     pub fn record_since(&mut self, stage: Stage, scene: Option<u32>, start_ns: u64) {
+        if let Some(slowdown) = self.slowdown {
+            slowdown.wait(stage, Duration::from_nanos(self.elapsed_ns().saturating_sub(start_ns)));
+        }
         let duration_ns = self.elapsed_ns().saturating_sub(start_ns);
         self.spans.push(Span { stage, scene, activity: Activity::Compute, start_ns, duration_ns });
     }
@@ -134,6 +151,34 @@ mod tests {
         assert_eq!((span.stage, span.scene), (Stage::Vision, Some(3)));
         assert!(span.duration_ns >= 2_000_000);
         assert!(span.start_ns + span.duration_ns <= laps.wall_ns);
+    }
+
+    #[test]
+    fn a_slowed_stage_takes_longer_than_its_work_and_no_other() {
+        let mut watch = Stopwatch::new(&|_| {}).slowed(Some("decode:100%".parse().unwrap()));
+        watch.start();
+        let work = || std::thread::sleep(Duration::from_millis(4));
+        watch.time(Stage::Vision, None, work);
+        watch.time(Stage::Decode, None, work);
+        let start_ns = watch.elapsed_ns();
+        work();
+        let duration_ns = watch.elapsed_ns() - start_ns;
+        let requests = [0, 1].map(|scene| Span {
+            stage: Stage::Decode,
+            scene: Some(scene),
+            activity: Activity::Network,
+            start_ns,
+            duration_ns,
+        });
+        watch.record(requests);
+        watch.stop();
+        let laps = watch.finish();
+        let [vision, decode, _, _, wait] = laps.spans.as_slice() else { panic!("{:?}", laps.spans) };
+        assert!(vision.duration_ns < 8_000_000, "{vision:?}");
+        assert!(decode.duration_ns >= 8_000_000, "{decode:?}");
+        assert_eq!(wait.stage, Stage::Decode);
+        assert!((4_000_000..12_000_000).contains(&wait.duration_ns), "once for requests side by side: {wait:?}");
+        assert!(laps.wall_ns >= 20_000_000);
     }
 
     #[test]

@@ -74,6 +74,7 @@ pub(crate) fn everything() -> Capabilities {
         captioners: Family::ALL.iter().copied().map(captioner).collect(),
         devices: vec!["cpu".to_owned()],
         estimates: false,
+        slowdown: false,
     }
 }
 

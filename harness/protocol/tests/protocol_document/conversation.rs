@@ -157,6 +157,7 @@ fn hello() -> Hello {
             }],
             devices: vec!["cpu".to_owned()],
             estimates: true,
+            slowdown: true,
         },
     }
 }

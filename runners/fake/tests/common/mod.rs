@@ -27,6 +27,7 @@ pub(crate) fn runner(args: &[&str]) -> RunnerCommand {
         name: "fake".to_owned(),
         program: PathBuf::from(env!("CARGO_BIN_EXE_bench-runner-fake")),
         args: args.iter().map(ToString::to_string).collect(),
+        variables: Vec::new(),
     }
 }
 
