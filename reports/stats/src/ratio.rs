@@ -15,8 +15,8 @@ pub struct Comparison {
     /// Where the true ratio lies. `None` where two rounds or more, of each side, are missing, and where it is too
     /// wide to be written as a number.
     pub interval: Option<Interval>,
-    /// The smallest true ratio that as many rounds, measured anew amid the same noise, would be called a regression
-    /// for, with a probability of 90 %: 1.034 for 3.4 %. `None` like the interval.
+    /// The true ratio from which on as many rounds, measured anew amid the same noise, would be called a regression
+    /// with a probability of at least 90 %: 1.034 for 3.4 %. `None` like the interval.
     pub detectable: Option<f64>,
     /// The usable rounds; of the side that has fewer, where rounds are not paired.
     pub rounds: usize,

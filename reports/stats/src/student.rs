@@ -14,6 +14,23 @@ pub(crate) fn above(t: f64, freedom: f64) -> f64 {
     if t >= 0.0 { tail } else { 1.0 - tail }
 }
 
+/// The probability that a t-distributed variable with `2 * half_freedom` degrees of freedom is at most `t`, by the
+/// finite series of Abramowitz and Stegun, "Handbook of mathematical functions" (1964), 26.7.4. Far cheaper than
+/// [`above`], and exact but for the last digits of 1: not for tails.
+pub(crate) fn below_even(t: f64, half_freedom: u32) -> f64 {
+    let freedom = 2.0 * f64::from(half_freedom);
+    // The sine of the angle whose tangent is t / √freedom.
+    let sin = (t / freedom.sqrt()) / 1.0_f64.hypot(t / freedom.sqrt());
+    let square = 1.0 - sin * sin;
+    let (mut term, mut sum) = (1.0, 1.0);
+    for index in 1..half_freedom {
+        let doubled = 2.0 * f64::from(index);
+        term *= square * (doubled - 1.0) / doubled;
+        sum += term;
+    }
+    0.5 + 0.5 * sin * sum
+}
+
 /// The density at `t`.
 fn density(t: f64, freedom: f64) -> f64 {
     (ln_gamma_ratio(0.5 * freedom, 0.5) - 0.5 * (freedom + 1.0) * (t * t / freedom).ln_1p()).exp()
@@ -83,6 +100,14 @@ mod tests {
             (2.5e-06, 998.0, 4.589878447800725),
         ] {
             assert_close(quantile_above(a, b), expected);
+        }
+    }
+
+    #[test]
+    fn even_degrees_agree_with_the_beta_function() {
+        for (t, half) in [(0.0, 1), (-3.0, 1), (0.7, 2), (2.5, 9), (-1.2, 40), (1e200, 3)] {
+            let expected = 1.0 - above(t, 2.0 * f64::from(half));
+            assert!((below_even(t, half) - expected).abs() < 1e-14, "{t} of {half}");
         }
     }
 
