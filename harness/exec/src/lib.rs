@@ -6,6 +6,7 @@
 
 mod answer;
 mod cache_check;
+mod conditions;
 mod death;
 mod directory;
 mod environment;
@@ -27,6 +28,7 @@ mod stop;
 mod time;
 
 pub use answer::Unusable;
+pub use conditions::{Jitter, MachineLimits, Observer, Snapshot};
 pub use death::Death;
 pub use directory::{DirectoryError, RunDirectory};
 pub use environment::environment;

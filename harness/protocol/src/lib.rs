@@ -33,7 +33,7 @@ pub use capabilities::{
 };
 pub use cell::{CaptionSpec, CellKind, CellSpec, Detector, SceneSpec, Stage1Spec, VideoSpec, Work};
 pub use command::{Command, Device, LoadSpec, Models, Pass, RunSpec, StoredModel};
-pub use conditions::Conditions;
+pub use conditions::{Conditions, Frequency, GpuConditions, GpuProcess, Stalls};
 pub use context::{SceneContext, SceneObject};
 pub use event::{
     Activity, Event, Finish, Hello, Loaded, MemoryEstimate, Output, Progress, RepeatResult, RunnerInfo,
