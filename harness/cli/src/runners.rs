@@ -30,7 +30,12 @@ pub(crate) fn find(name: &str, matrix: Option<&Path>) -> Result<RunnerCommand, B
     }
     let path = Path::new(name);
     if path.is_file() {
-        return Ok(RunnerCommand { name: file_name(path), program: absolute(path), args: Vec::new(), variables: Vec::new() });
+        return Ok(RunnerCommand {
+            name: file_name(path),
+            program: absolute(path),
+            args: Vec::new(),
+            variables: Vec::new(),
+        });
     }
     Err(BenchError::NoRunner {
         name: name.to_owned(),

@@ -20,8 +20,8 @@ use self::process::Process;
 use crate::history::{History, Planned};
 use crate::session::{Ending, Limits};
 use crate::{
-    CellLeft, Counts, DirectoryError, Journal, JournalError, Order, RunDirectory, RunEvent, RunnerCommand,
-    RunnerError, Sink, StopFlag,
+    CellLeft, Counts, DirectoryError, Journal, JournalError, Observer, Order, RunDirectory, RunEvent,
+    RunnerCommand, RunnerError, Sink, StopFlag,
 };
 
 /// What is to be run. On a run that goes on, the cells and the numbers of repeats that its journal
@@ -185,6 +185,7 @@ struct Run<'a> {
     sink: &'a mut dyn Sink,
     stop: &'a StopFlag,
     limits: Limits,
+    observer: Observer,
     journal: Journal,
     history: History,
     process: Option<Process>,
@@ -197,7 +198,8 @@ impl<'a> Run<'a> {
         let history = History::of(lines.iter().map(|line| &line.event));
         let run_ends = plan.run_timeout.and_then(|allowed| Instant::now().checked_add(allowed));
         let limits = Limits { timeout: plan.timeout, run_ends };
-        Ok(Self { plan, directory, runner, sink, stop, limits, journal, history, process: None })
+        let observer = Observer::new();
+        Ok(Self { plan, directory, runner, sink, stop, limits, observer, journal, history, process: None })
     }
 
     /// Writes an event down; only then has it happened.

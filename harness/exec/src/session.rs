@@ -97,6 +97,11 @@ impl Session {
         }
     }
 
+    /// The id of the runner's process.
+    pub(crate) fn runner_id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Has weights loaded.
     pub(crate) fn load(&mut self, load: &LoadSpec) -> Result<Loaded, Trouble> {
         match self.ask(&Command::Load(load.clone()), &mut |_| {}) {

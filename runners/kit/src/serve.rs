@@ -111,17 +111,14 @@ fn end_with_parent() {
 }
 
 /// Carries one command out and turns whatever happens into its closing event.
-fn answer(
-    runner: &mut impl Runner,
-    command: &Command,
-    ticker: &Ticker,
-    slowdown: Option<Slowdown>,
-) -> Event {
+fn answer(runner: &mut impl Runner, command: &Command, ticker: &Ticker, slowdown: Option<Slowdown>) -> Event {
     ticker.start();
     let result = catch_unwind(AssertUnwindSafe(|| match command {
         Command::Estimate { spec } => runner.estimate(spec).map(Event::Estimated),
         Command::Load(load) => timed_load(runner, load).map(Event::Loaded),
-        Command::Run(run) => repeat(runner, run, ticker, slowdown).map(|result| Event::Repeat(Box::new(result))),
+        Command::Run(run) => {
+            repeat(runner, run, ticker, slowdown).map(|result| Event::Repeat(Box::new(result)))
+        }
         Command::Probe(probe) => runner.probe(probe).map(|result| Event::Probed { result }),
         // `serve` ends before it gets here.
         Command::Shutdown => Err(Failure::new(FailureKind::Internal, "already shutting down")),

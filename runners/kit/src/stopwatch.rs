@@ -177,7 +177,10 @@ mod tests {
         assert!(vision.duration_ns < 8_000_000, "{vision:?}");
         assert!(decode.duration_ns >= 8_000_000, "{decode:?}");
         assert_eq!(wait.stage, Stage::Decode);
-        assert!((4_000_000..12_000_000).contains(&wait.duration_ns), "once for requests side by side: {wait:?}");
+        assert!(
+            (4_000_000..12_000_000).contains(&wait.duration_ns),
+            "once for requests side by side: {wait:?}"
+        );
         assert!(laps.wall_ns >= 20_000_000);
     }
 

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use reelbench_protocol::{
-    CellEnd, CellId, Failure, FailureKind, Hello, JournalEvent, Pass, PlannedCell, RepeatResult, RunSpec,
-    Work,
+    CellEnd, CellId, Conditions, Failure, FailureKind, Hello, JournalEvent, Pass, PlannedCell, RepeatResult,
+    RunSpec, Work,
 };
 use reelbench_stats::warm_enough;
 
@@ -169,8 +169,12 @@ impl Run<'_> {
         self.sink.event(RunEvent::RepeatStarted { cell, pass, repeat });
         let sink = &mut *self.sink;
         let mut on_progress = |progress| sink.event(RunEvent::Progress { cell, progress });
+        let before = self.observer.begin(process.session.runner_id());
         match process.session.repeat(&request, self.plan.device, &mut on_progress) {
-            Ok(result) => self.measured(cell, result).map(Some),
+            Ok(result) => {
+                let conditions = self.observer.end(&before);
+                self.measured(cell, result, conditions).map(Some)
+            }
             Err(trouble) => {
                 let ending = self.ending(trouble)?;
                 self.end_cell(&cell.id, ending)?;
@@ -179,9 +183,14 @@ impl Run<'_> {
         }
     }
 
-    fn measured(&mut self, cell: &PlannedCell, result: Box<RepeatResult>) -> Result<Duration, Halt> {
+    fn measured(
+        &mut self,
+        cell: &PlannedCell,
+        result: Box<RepeatResult>,
+        conditions: Conditions,
+    ) -> Result<Duration, Halt> {
         let took = Duration::from_nanos(result.wall_ns);
-        let event = JournalEvent::Repeat { result, conditions: None };
+        let event = JournalEvent::Repeat { result, conditions: Some(Box::new(conditions)) };
         self.record(&event)?;
         if let JournalEvent::Repeat { result, .. } = &event {
             self.sink.event(RunEvent::RepeatFinished { cell, result });
