@@ -8,6 +8,7 @@ mod comparable;
 mod error;
 mod load;
 mod markdown;
+mod noise;
 mod outcome;
 mod outputs;
 mod rebuild;
@@ -23,12 +24,13 @@ mod units;
 pub use comparable::{Aspect, Difference, Severity, differences};
 pub use error::{OrderProblem, ReportError};
 pub use load::{JOURNAL_FILE, MANIFEST_FILE, STAGE1_FOLDER};
+pub use noise::{NoiseFinding, NoiseKind, machine_noise};
 pub use outcome::{Instability, Judgement, Outcome, Place, judge};
 pub use rebuild::{Rebuilt, Results, rebuild};
 pub use render::{Template, render};
 pub use report::{
     Align, Cell, Column, Counts, Emphasis, FailedCell, Provenance, Report, Section, Setup, Table, Verdict,
 };
-pub use run::{CellRecord, Completion, EarlyEnd, Run};
+pub use run::{CellRecord, Completion, EarlyEnd, Observed, Run};
 pub use summary::{ActivityTimes, CellSummary, InOrder, Rtf, StageTimes, Summary, WallTime};
 pub use tables::Tables;

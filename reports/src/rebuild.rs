@@ -73,6 +73,7 @@ pub fn rebuild(dir: &Path, template: &Template) -> Result<Rebuilt, ReportError> 
     writer.write("cells.parquet", &parquet(tables.cells)?)?;
     writer.write("stages.parquet", &parquet(tables.stages)?)?;
     writer.write("scenes.parquet", &parquet(tables.scenes)?)?;
+    writer.write("conditions.parquet", &parquet(tables.conditions)?)?;
     writer.write("outputs.jsonl", &outputs::by_scene(&run)?)?;
     for (name, json) in outputs::stage1(&run)? {
         writer.write(&format!("{}/{name}", load::STAGE1_FOLDER), &json)?;

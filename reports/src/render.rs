@@ -17,7 +17,7 @@ const MARKDOWN: &str = "markdown";
 /// What turns a report's data into text.
 ///
 /// A template sees the fields of [`Report`] by name, and the report's tables in `tables` (`end_to_end`, `stage1`,
-/// `stage1_per_minute`, `parallel`, `captioning`, `weights`, `agreement`, `cache_check`,
+/// `stage1_per_minute`, `parallel`, `captioning`, `weights`, `agreement`, `cache_check`, `noise`,
 /// `files`) as padded Markdown. Where its file name ends in `.md.j2`, every text is escaped for
 /// Markdown; filter `code` makes a code span of one, `code_block` a fenced block. A name that does not exist is an error.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -68,6 +68,7 @@ fn render_named(report: &Report, name: &str, source: String) -> Result<String, m
         weights => table(&report.weights.table),
         agreement => table(&report.agreement.table),
         cache_check => table(&report.cache_check.table),
+        noise => table(&report.noise.table),
         files => table(&report.provenance.files),
     };
     let context = context! { tables, ..Value::from(Serde(report)) };

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use reelbench_protocol::{
-    CacheVerdict, CellEnd, CellId, CellSpec, Failure, JournalEvent, Loaded, Manifest, Output, Pass,
-    PlannedCell, RepeatResult, Repeats, RunnerInfo, Warmup,
+    CacheVerdict, CellEnd, CellId, CellSpec, Conditions, Failure, JournalEvent, Loaded, Manifest, Output,
+    Pass, PlannedCell, RepeatResult, Repeats, RunnerInfo, Warmup,
 };
 
 use crate::error::OrderProblem;
@@ -46,12 +46,27 @@ pub struct CellRecord {
     pub left_out: Option<String>,
     /// Every repeat that ended, warm-ups included, in the order of the journal.
     pub repeats: Vec<RepeatResult>,
+    /// When each of them ran and amid what, in the same order.
+    pub observed: Vec<Observed>,
     /// Every load of the weights it uses.
     pub loads: Vec<Loaded>,
     /// How it ended before its time, if it did.
     pub ended: Option<EarlyEnd>,
     /// What it said with its cache and without, if that was checked.
     pub cache_check: Option<CacheVerdict>,
+}
+
+/// When a repeat ran, and amid what.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Observed {
+    /// Counted from 0 within the pass.
+    pub repeat: u32,
+    /// Warm-up or sample.
+    pub pass: Pass,
+    /// Repeats of any cell that the journal has before it.
+    pub turn: usize,
+    /// What else went on, as far as `bench` looked.
+    pub conditions: Option<Conditions>,
 }
 
 /// The end of a cell before all its repeats were done.
@@ -95,15 +110,26 @@ impl CellRecord {
     }
 
     fn new(planned: PlannedCell, left_out: Option<String>) -> Self {
-        Self { planned, left_out, repeats: Vec::new(), loads: Vec::new(), ended: None, cache_check: None }
+        Self {
+            planned,
+            left_out,
+            repeats: Vec::new(),
+            observed: Vec::new(),
+            loads: Vec::new(),
+            ended: None,
+            cache_check: None,
+        }
     }
 
     /// Adds a repeat. A sample that was taken again after an interruption replaces the first one.
-    fn push(&mut self, result: RepeatResult) {
-        if result.pass == Pass::Measured {
-            self.repeats.retain(|old| old.pass != Pass::Measured || old.repeat != result.repeat);
+    fn push(&mut self, result: RepeatResult, turn: usize, conditions: Option<Conditions>) {
+        let (pass, repeat) = (result.pass, result.repeat);
+        if pass == Pass::Measured {
+            self.repeats.retain(|old| (old.pass, old.repeat) != (pass, repeat));
+            self.observed.retain(|old| (old.pass, old.repeat) != (pass, repeat));
         }
         self.repeats.push(result);
+        self.observed.push(Observed { repeat, pass, turn, conditions });
     }
 }
 
@@ -122,6 +148,8 @@ pub(crate) struct Replay {
     run: Run,
     index: BTreeMap<CellId, usize>,
     progress: Progress,
+    /// Repeats so far.
+    turns: usize,
 }
 
 /// What a journal has told so far.
@@ -143,7 +171,7 @@ impl Replay {
             runner,
             completion: Completion::Unfinished,
         };
-        Self { run, index: BTreeMap::new(), progress: Progress::Nothing }
+        Self { run, index: BTreeMap::new(), progress: Progress::Nothing, turns: 0 }
     }
 
     pub(crate) fn finish(self) -> Run {
@@ -169,7 +197,12 @@ impl Replay {
                     self.record(cell)?.loads.push(loaded.clone());
                 }
             }
-            JournalEvent::Repeat { result, .. } => self.record(&result.cell.clone())?.push(*result),
+            JournalEvent::Repeat { result, conditions } => {
+                let turn = self.turns;
+                self.turns += 1;
+                let conditions = conditions.map(|conditions| *conditions);
+                self.record(&result.cell.clone())?.push(*result, turn, conditions);
+            }
             JournalEvent::CacheChecked { cell, verdict } => self.record(&cell)?.cache_check = Some(verdict),
             JournalEvent::CellEnded { cell, end, failure, log_tail } => {
                 self.record(&cell)?.ended = Some(EarlyEnd { end, failure, log_tail });

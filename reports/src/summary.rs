@@ -8,6 +8,7 @@ use reelbench_protocol::{
 };
 use serde::{Serialize, Serializer};
 
+use crate::noise::{Noise, NoiseFinding};
 use crate::outcome::{Judgement, Outcome, Place};
 use crate::run::{CellRecord, Run};
 use crate::tables::{Aggregates, CellAggregate, UNATTRIBUTED};
@@ -22,6 +23,8 @@ pub struct Summary {
     pub run_id: String,
     /// The matrix's name.
     pub name: String,
+    /// What may have disturbed the run as a whole.
+    pub noise: Vec<NoiseFinding>,
     /// Every cell of the plan, in its order.
     pub cells: Vec<CellSummary>,
 }
@@ -87,6 +90,8 @@ pub struct CellSummary {
     pub weights_parts: InOrder<u64>,
     /// Scores against references; empty where there is none.
     pub quality: BTreeMap<String, f64>,
+    /// What may have disturbed its repeats; all of them stay in the numbers.
+    pub noise: Vec<NoiseFinding>,
 }
 
 /// Real-time factor of a cell.
@@ -142,7 +147,7 @@ impl Summary {
     pub(crate) fn new(run: &Run, judgements: &[Judgement], aggregates: &Aggregates) -> Self {
         let lengths = film_lengths(run);
         let none = CellAggregate::default();
-        let cells = run
+        let mut cells: Vec<_> = run
             .cells
             .iter()
             .zip(judgements)
@@ -159,10 +164,15 @@ impl Summary {
                 }
             })
             .collect();
+        let noise = Noise::of(run, &cells);
+        for (cell, noise) in cells.iter_mut().zip(noise.cells) {
+            cell.noise = noise;
+        }
         Self {
             format: RUN_FORMAT_VERSION,
             run_id: run.manifest.run_id.clone(),
             name: run.manifest.name.clone(),
+            noise: noise.run,
             cells,
         }
     }
@@ -226,6 +236,7 @@ fn unmeasured(cell: &CellRecord, judgement: &Judgement, media_s: Option<f64>) ->
         weights_bytes: None,
         weights_parts: InOrder(Vec::new()),
         quality: BTreeMap::new(),
+        noise: Vec::new(),
     }
 }
 

@@ -6,6 +6,7 @@ mod agreement;
 mod cache_check;
 mod captioning;
 mod end_to_end;
+mod noise;
 mod parallel;
 mod provenance;
 mod section;
@@ -51,6 +52,8 @@ pub struct Report {
     pub agreement: Section,
     /// What cells with a cache said without it; empty where none was checked.
     pub cache_check: Section,
+    /// What may have disturbed the measurement; empty where nothing was measured.
+    pub noise: Section,
     /// Every cell that did not end ok.
     pub failures: Vec<FailedCell>,
     /// What it takes to make the run again.
@@ -62,9 +65,10 @@ pub struct Report {
 impl Report {
     pub(crate) fn new(run: &Run, summary: &Summary) -> Self {
         let cells = &summary.cells;
+        let noise = noise::section(run, summary);
         Self {
             name: run.manifest.name.clone(),
-            verdict: Verdict::new(Counts::of(cells), run.completion),
+            verdict: Verdict::new(Counts::of(cells), run.completion, noise.table.rows.len()),
             setup: Setup::new(run, cells),
             end_to_end: end_to_end::section(cells),
             stage1: stage1::times(cells),
@@ -74,6 +78,7 @@ impl Report {
             weights: weights::section(cells),
             agreement: agreement::section(run, cells),
             cache_check: cache_check::section(cells),
+            noise,
             failures: provenance::failures(run, cells),
             provenance: Provenance::new(&run.manifest),
             cells: cells.clone(),

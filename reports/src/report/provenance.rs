@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use reelbench_protocol::{
-    CacheVerdict, CellKind, Environment, FileHash, GitRevision, Manifest, RunnerInfo, Weights, value_text,
+    CacheVerdict, Environment, FileHash, GitRevision, Manifest, RunnerInfo, Weights, value_text,
 };
 use serde::Serialize;
 
-use super::section::SettingColumns;
+use super::section::cell_names;
 use super::status::status;
 use super::table::{Cell, Column, Table};
 use crate::run::{CellRecord, Run};
@@ -72,20 +72,13 @@ pub struct FailedCell {
 
 /// Every cell that did not end ok, in the order of the plan.
 pub(crate) fn failures(run: &Run, cells: &[CellSummary]) -> Vec<FailedCell> {
-    let settings_of =
-        |kind| SettingColumns::of(&cells.iter().filter(|cell| cell.kind == kind).collect::<Vec<_>>());
-    let (of_stage1, of_captions) = (settings_of(CellKind::Stage1), settings_of(CellKind::Caption));
-    let failed = run.cells.iter().zip(cells).filter_map(|(record, cell)| {
+    let named = run.cells.iter().zip(cells).zip(cell_names(run, cells));
+    let failed = named.filter_map(|((record, cell), name)| {
         let reason = cell.reason.clone()?;
-        let settings = match cell.kind {
-            CellKind::Stage1 => &of_stage1,
-            CellKind::Caption => &of_captions,
-        };
         let log = log_tail(record).map(|lines| lines.join("\n"));
-        let words = [Some(record.spec().to_string()), settings.words(cell)];
         Some(FailedCell {
             cell: cell.id.to_string(),
-            name: words.into_iter().flatten().collect::<Vec<_>>().join(", "),
+            name,
             status: status(cell),
             reason,
             log: log.filter(|log| !log.is_empty()),

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use reelbench_protocol::varying;
+use reelbench_protocol::{CellKind, varying};
 use serde::Serialize;
 
 use super::table::{Cell, Column, Table};
+use crate::run::Run;
 use crate::settings::shown;
 use crate::summary::CellSummary;
 
@@ -79,6 +80,21 @@ impl SettingColumns {
         let said = sentences.into_iter().filter(|(_, words)| !words.is_empty());
         said.map(|(rows, words)| format!("{rows}: {words}.")).collect()
     }
+}
+
+/// What each cell is called where it stands alone: its video, its model or `stage 1`, and the settings that vary.
+pub(crate) fn cell_names(run: &Run, cells: &[CellSummary]) -> Vec<String> {
+    let settings_of =
+        |kind| SettingColumns::of(&cells.iter().filter(|cell| cell.kind == kind).collect::<Vec<_>>());
+    let (of_stage1, of_captions) = (settings_of(CellKind::Stage1), settings_of(CellKind::Caption));
+    let name = |spec: String, cell: &CellSummary| {
+        let settings = match cell.kind {
+            CellKind::Stage1 => &of_stage1,
+            CellKind::Caption => &of_captions,
+        };
+        [Some(spec), settings.words(cell)].into_iter().flatten().collect::<Vec<_>>().join(", ")
+    };
+    run.cells.iter().zip(cells).map(|(record, cell)| name(record.spec().to_string(), cell)).collect()
 }
 
 /// What is added to a name whose numbers come from random weights.

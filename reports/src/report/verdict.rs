@@ -1,5 +1,7 @@
 //! The first line of a report.
 
+use std::fmt::Write as _;
+
 use serde::Serialize;
 
 use crate::outcome::Outcome;
@@ -63,7 +65,8 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    pub(crate) fn new(counts: Counts, completion: Completion) -> Self {
+    /// The verdict, with a word on how many kinds of noise were found.
+    pub(crate) fn new(counts: Counts, completion: Completion, noise: usize) -> Self {
         let mut text = match (counts.total(), counts.not_ok()) {
             (0, _) => "⚠️ No cells: nothing was measured.".to_owned(),
             (total, 0) => format!("✅ All cells ok: {total} of {total}."),
@@ -76,6 +79,10 @@ impl Verdict {
             Completion::Unfinished => " The run did not finish; resume it with --resume.",
             Completion::OutOfTime => " The run's time was up; resume it with --resume.",
         });
+        if noise > 0 {
+            // Writing to a string cannot fail.
+            let _ = write!(text, " {}, see Noise.", count(noise, "noise finding"));
+        }
         Self { counts, text }
     }
 }

@@ -14,10 +14,14 @@
 //!   activity nor start, so that a repeat's shares sum to its wall time.
 //! - `scenes.parquet`, one row per captioned scene and repeat: `repeat`, `pass`, `scene`, `prompt_tokens`,
 //!   `tokens_out`, `ttft_s`, `finish`, `error`.
+//! - `conditions.parquet`, one row per repeat: `repeat`, `pass`, `turn` (repeats of any cell before it), then what else
+//!   went on as [`reelbench_protocol::Conditions`] names it (`others_cpu_s`, `frequency_after.max_mhz`, …), null where the
+//!   system did not say; `gpus` is JSON.
 
 mod aggregate;
 mod cells;
 mod columns;
+mod conditions;
 mod rows;
 
 use polars::prelude::*;
@@ -35,11 +39,16 @@ const INDEX: &str = "index";
 pub(crate) struct Rows {
     stages: DataFrame,
     scenes: DataFrame,
+    conditions: DataFrame,
 }
 
 impl Rows {
     pub(crate) fn new(run: &Run) -> PolarsResult<Self> {
-        Ok(Self { stages: rows::stages(run)?, scenes: rows::scenes(run)? })
+        Ok(Self {
+            stages: rows::stages(run)?,
+            scenes: rows::scenes(run)?,
+            conditions: conditions::conditions(run)?,
+        })
     }
 
     /// What the rows come to, per cell.
@@ -59,6 +68,7 @@ impl Rows {
             cells: identity.hstack(&cells::numbers(summary))?,
             stages: described(&identity, &stages)?,
             scenes: described(&identity, &scenes)?,
+            conditions: described(&identity, &self.conditions)?,
         })
     }
 }
@@ -72,6 +82,8 @@ pub struct Tables {
     pub stages: DataFrame,
     /// `scenes.parquet`.
     pub scenes: DataFrame,
+    /// `conditions.parquet`.
+    pub conditions: DataFrame,
 }
 
 /// A column of nanoseconds in seconds.

@@ -7,6 +7,8 @@ mod fixtures;
 #[cfg(test)]
 mod journal;
 #[cfg(test)]
+mod noise;
+#[cfg(test)]
 mod outcomes;
 #[cfg(test)]
 mod rendering;

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use reelbench_protocol::{
     Activity, AsrModel, AsrSpec, Capabilities, CaptionSettings, CaptionSpec, CellEnd, CellId, CellKind,
-    CellSpec, Device, Environment, Failure, Family, FileHash, Finish, GitRevision, Hello, JournalEvent,
-    JournalLine, LoadSpec, Loaded, Manifest, Models, Output, PROTOCOL_VERSION, Pass, PlannedCell,
-    Quantization, RUN_FORMAT_VERSION, RepeatResult, Repeats, RunnerInfo, Scene, SceneCaption, SceneList,
-    SceneSpec, Segment, SkippedCell, Span, Stage, Stage1Output, Stage1Spec, TicksRun, TimeBase, Timeline,
-    Transcript, Unit, VideoSpec, Warmup, Weights, WeightsPart, WhisperSpec, Work,
+    CellSpec, Conditions, Device, Environment, Failure, Family, FileHash, Finish, GitRevision, Hello,
+    JournalEvent, JournalLine, LoadSpec, Loaded, Manifest, Models, Output, PROTOCOL_VERSION, Pass,
+    PlannedCell, Quantization, RUN_FORMAT_VERSION, RepeatResult, Repeats, RunnerInfo, Scene, SceneCaption,
+    SceneList, SceneSpec, Segment, SkippedCell, Span, Stage, Stage1Output, Stage1Spec, TicksRun, TimeBase,
+    Timeline, Transcript, Unit, VideoSpec, Warmup, Weights, WeightsPart, WhisperSpec, Work,
 };
 use tempfile::TempDir;
 
@@ -57,6 +57,12 @@ impl RunDir {
 
     pub(crate) fn repeat(&mut self, result: RepeatResult) {
         self.events.push(JournalEvent::Repeat { result: Box::new(result), conditions: None });
+    }
+
+    /// Adds a repeat with what else went on meanwhile.
+    pub(crate) fn repeat_amid(&mut self, result: RepeatResult, conditions: Conditions) {
+        let conditions = Some(Box::new(conditions));
+        self.events.push(JournalEvent::Repeat { result: Box::new(result), conditions });
     }
 
     /// Adds a load, a warm-up and three repeats that take `wall_ms` each.

@@ -1,0 +1,122 @@
+//! What disturbed a run is told, and what did not is not.
+
+use std::fs;
+use std::path::Path;
+
+use polars::prelude::*;
+use reelbench_protocol::{Conditions, Frequency, Pass, PlannedCell, RepeatResult, Stalls};
+use reelbench_reports::{Template, rebuild};
+use serde_json::{Value, json};
+
+use crate::fixtures::*;
+use crate::support::*;
+
+/// As long as the repeat, on two processors, with nothing else going on.
+fn quiet(result: &RepeatResult) -> Conditions {
+    let elapsed_s = result.wall_ns as f64 / 1e9;
+    let frequency = Frequency { min_mhz: 2990.0, mean_mhz: 2995.0, max_mhz: 3000.0 };
+    Conditions {
+        elapsed_s: Some(elapsed_s),
+        processors: Some(2),
+        runner_cpu_s: Some(elapsed_s * 1.9),
+        others_cpu_s: Some(elapsed_s * 0.01),
+        stolen_cpu_s: Some(0.0),
+        runner_major_faults: Some(0),
+        frequency_before: Some(frequency),
+        frequency_after: Some(frequency),
+        thermal_throttles: Some(0),
+        cgroup_throttles: Some(0),
+        cgroup_throttled_s: Some(0.0),
+        stalled: Some(Stalls { cpu_s: elapsed_s * 0.2, memory_s: 0.0, io_s: 0.0 }),
+        swapped_pages: Some(0),
+        clock_step_ns: Some(40),
+        ..Conditions::default()
+    }
+}
+
+/// Two captioning cells of five steady repeats, disturbed as told.
+fn observed_run(disturb: impl Fn(&PlannedCell, &RepeatResult, &mut Conditions)) -> RunDir {
+    let stage1 = stage1_cell("sintel", 1);
+    let cells = [
+        caption_cell("sintel", "llava-tiny", cached(), &stage1),
+        caption_cell("sintel", "llava-tiny", uncached(), &stage1),
+    ];
+    let mut run = RunDir::planned(cells.to_vec(), vec![]);
+    for cell in &cells {
+        run.load(cell, 1500);
+        let mut take = |pass, repeat, wall_ms| {
+            let result = RepeatResult { repeat, pass, ..caption_result(cell, wall_ms) };
+            let mut conditions = quiet(&result);
+            disturb(cell, &result, &mut conditions);
+            run.repeat_amid(result, conditions);
+        };
+        take(Pass::Warmup, 0, 20_000);
+        for (repeat, wall_ms) in [12_010, 12_000, 12_030, 11_990, 12_020, 12_005].into_iter().enumerate() {
+            take(Pass::Measured, repeat as u32, wall_ms);
+        }
+    }
+    run.finish();
+    run
+}
+
+fn noise_section(dir: &Path) -> String {
+    let report = fs::read_to_string(dir.join("report.md")).unwrap();
+    let verdict = report.lines().find(|line| line.starts_with("**")).unwrap();
+    let section = report.split("\n## ").find(|section| section.starts_with("Noise\n")).unwrap();
+    format!("{verdict}\n\n## {section}")
+}
+
+#[test]
+fn what_disturbed_a_run_is_told_with_what_to_do() {
+    let mut run = observed_run(|cell, result, seen| {
+        let is_cached = cell.spec.requested()["use_cache"] == json!(true);
+        match (result.pass, result.repeat) {
+            // Nobody reports of warm-ups.
+            (Pass::Warmup, _) => seen.swapped_pages = Some(1_000_000),
+            (Pass::Measured, 1 | 3) if is_cached => seen.others_cpu_s = Some(f64::from(result.repeat) * 4.0),
+            (Pass::Measured, 2) => seen.cgroup_throttled_s = Some(1.2),
+            (Pass::Measured, 5) if !is_cached => {
+                seen.frequency_after = Some(Frequency { min_mhz: 1500.0, mean_mhz: 1500.0, max_mhz: 1500.0 });
+            }
+            _ => {}
+        }
+    });
+    run.manifest.environment.governor = Some("powersave".into());
+    rebuild(run.write(), &Template::Embedded).unwrap();
+    insta::assert_snapshot!("noise_section", noise_section(run.write()));
+    let summary: Value = serde_json::from_str(&read(run.write(), "summary.json")).unwrap();
+    insta::assert_snapshot!("noise_of_a_cell", format!("{:#}", summary["cells"][0]["noise"]));
+    assert_eq!(summary["noise"][0]["kind"], "governor");
+    assert_eq!(summary["cells"][0]["rtf"]["samples"].as_array().unwrap().len(), 6, "nothing is dropped");
+}
+
+#[test]
+fn a_quiet_run_says_so_in_a_sentence() {
+    let run = observed_run(|_, _, _| {});
+    rebuild(run.write(), &Template::Embedded).unwrap();
+    let section = noise_section(run.write());
+    assert_eq!(
+        section.trim(),
+        "**✅ All cells ok: 2 of 2.**\n\n## Noise\n\nNothing was seen that may have disturbed the measurement."
+    );
+    let summary: Value = serde_json::from_str(&read(run.write(), "summary.json")).unwrap();
+    assert_eq!((&summary["noise"], &summary["cells"][0]["noise"]), (&json!([]), &json!([])));
+}
+
+#[test]
+fn conditions_are_kept_for_every_repeat() {
+    let run = observed_run(|_, result, seen| seen.swapped_pages = Some(u64::from(result.repeat)));
+    rebuild(run.write(), &Template::Embedded).unwrap();
+    let file = fs::File::open(run.write().join("conditions.parquet")).unwrap();
+    let table = ParquetReader::new(file).finish().unwrap();
+    assert_eq!(table.height(), 2 * 7, "two cells, a warm-up and six samples each");
+    let column = |name: &str| table.column(name).unwrap().clone();
+    let swapped: Vec<_> = column("swapped_pages").u64().unwrap().iter().flatten().collect();
+    assert_eq!(swapped, [0, 0, 1, 2, 3, 4, 5, 0, 0, 1, 2, 3, 4, 5]);
+    assert_eq!(
+        column("turn").u64().unwrap().iter().flatten().collect::<Vec<_>>(),
+        (0..14).collect::<Vec<u64>>()
+    );
+    assert_eq!(column("frequency_after.max_mhz").f64().unwrap().get(3), Some(3000.0));
+    assert_eq!(column("gpus").null_count(), 14);
+}
