@@ -1,5 +1,7 @@
 //! `bench doctor`: what this machine has.
 
+mod noise;
+
 use std::fmt::Write;
 use std::path::PathBuf;
 
@@ -8,6 +10,7 @@ use reelbench_matrix::Folders;
 use reelbench_protocol::{AsrSupport, Capabilities, Environment, Hello};
 use serde::Serialize;
 
+use self::noise::Noise;
 use crate::args::{DoctorArgs, Output};
 use crate::error::BenchError;
 use crate::exit_code::Exit;
@@ -18,6 +21,7 @@ use crate::{print, runners};
 #[derive(Serialize)]
 struct Findings {
     environment: Environment,
+    noise: Noise,
     runner: Option<Hello>,
     /// Why there is no runner.
     runner_problem: Option<String>,
@@ -33,8 +37,10 @@ pub(crate) fn doctor(args: &DoctorArgs) -> Result<Exit, BenchError> {
         Ok(hello) => (Some(hello), None),
         Err(error) => (None, Some(error.to_string())),
     };
+    let environment = environment();
     let findings = Findings {
-        environment: environment(),
+        noise: Noise::measure(&environment),
+        environment,
         runner,
         runner_problem,
         models: cached_models(&folders),
@@ -98,6 +104,9 @@ fn describe(findings: &Findings) -> String {
         &findings.hub_cache.as_ref().map_or("none".to_owned(), |path| path.display().to_string()),
     );
     row("models", &none_or(&findings.models));
+    for (name, value) in findings.noise.rows() {
+        row(name, &value);
+    }
     text
 }
 

@@ -14,5 +14,6 @@ mod fetch;
 mod findings;
 mod memory;
 mod mistakes;
+mod noise;
 mod pipeline;
 mod probes;
