@@ -5,6 +5,7 @@ mod conditions;
 mod gpu;
 mod precision;
 mod times;
+mod trend;
 
 use serde::Serialize;
 
@@ -147,7 +148,7 @@ impl NoiseFinding {
 
     /// What grows with how bad it is, among findings of one kind.
     pub(crate) fn severity(&self) -> f64 {
-        if self.kind == NoiseKind::CoarseClock { -self.size } else { self.size }
+        if self.kind == NoiseKind::CoarseClock { -self.size } else { self.size.abs() }
     }
 }
 
@@ -159,27 +160,27 @@ pub(crate) struct Noise {
 
 impl Noise {
     pub(crate) fn of(run: &Run, cells: &[CellSummary]) -> Self {
-        let measured: Vec<_> =
-            run.cells.iter().zip(cells).filter(|(_, cell)| cell.outcome.is_measured()).collect();
-        let mut times = times::findings(&measured).into_iter();
-        let cells = run.cells.iter().zip(cells).map(|(record, cell)| {
-            if !cell.outcome.is_measured() {
-                return Vec::new();
-            }
-            let mut found = conditions::findings(&samples(record));
-            found.extend(gpu::findings(&samples(record), cell));
-            found.extend(times.next().unwrap_or_default());
-            found.extend(precision::coarse_clock(record, cell));
-            found.extend(precision::wide_interval(cell));
-            found
-        });
-        Self { cells: cells.collect(), run: Vec::new() }.with_run(run, &measured)
-    }
-
-    fn with_run(self, run: &Run, measured: &[(&CellRecord, &CellSummary)]) -> Self {
+        let has_numbers = |cell: &CellSummary| cell.outcome.is_measured();
+        let records = || run.cells.iter().zip(cells);
+        let measured: Vec<_> = records().filter(|(_, cell)| has_numbers(cell)).collect();
         let governor = governor(&run.manifest.environment).filter(|_| !measured.is_empty());
-        Self { run: governor.into_iter().chain(times::over_the_run(measured)).collect(), ..self }
+        Self {
+            cells: records()
+                .map(|(record, cell)| if has_numbers(cell) { of_cell(record, cell) } else { Vec::new() })
+                .collect(),
+            run: governor.into_iter().chain(times::over_the_run(&measured)).collect(),
+        }
     }
+}
+
+fn of_cell(record: &CellRecord, cell: &CellSummary) -> Vec<NoiseFinding> {
+    let samples = samples(record);
+    let mut found = conditions::findings(&samples);
+    found.extend(gpu::findings(&samples, cell));
+    found.extend(times::far_off(cell));
+    found.extend(precision::coarse_clock(&samples, cell));
+    found.extend(precision::wide_interval(cell));
+    found
 }
 
 /// A clock of longer steps tells little of stages that take a millisecond.

@@ -2,8 +2,8 @@
 
 use reelbench_stats::Interval;
 
-use super::{NoiseFinding, NoiseKind, samples};
-use crate::run::CellRecord;
+use super::{NoiseFinding, NoiseKind};
+use crate::run::Observed;
 use crate::summary::{CellSummary, Rtf};
 use crate::tables::UNATTRIBUTED;
 use crate::units::{count, percent};
@@ -14,8 +14,8 @@ const STEPS: f64 = 1000.0;
 const WIDE: f64 = 0.05;
 
 /// The shortest stage that is too short.
-pub(super) fn coarse_clock(record: &CellRecord, cell: &CellSummary) -> Option<NoiseFinding> {
-    let steps = samples(record).into_iter().filter_map(|sample| sample.conditions.as_ref()?.clock_step_ns);
+pub(super) fn coarse_clock(samples: &[&Observed], cell: &CellSummary) -> Option<NoiseFinding> {
+    let steps = samples.iter().filter_map(|sample| sample.conditions.as_ref()?.clock_step_ns);
     let step_s = steps.max()? as f64 / 1e9;
     let stages = cell.stages_s.iter().flat_map(|stages| &stages.0);
     let worked = stages.filter(|(stage, seconds)| stage != UNATTRIBUTED && *seconds > 0.0);

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use polars::prelude::*;
-use reelbench_protocol::{Conditions, Frequency, Pass, PlannedCell, RepeatResult, Stalls};
+use reelbench_protocol::{CaptionSettings, Conditions, Frequency, Pass, PlannedCell, RepeatResult, Stalls};
 use reelbench_reports::{Template, rebuild};
 use serde_json::{Value, json};
 
@@ -119,4 +119,58 @@ fn conditions_are_kept_for_every_repeat() {
     );
     assert_eq!(column("frequency_after.max_mhz").f64().unwrap().get(3), Some(3000.0));
     assert_eq!(column("gpus").null_count(), 14);
+}
+
+/// Orders of four cells in which each has each place once. Taken forwards and then backwards, no cell's place goes with time.
+const ORDERS: [[u64; 4]; 4] = [[0, 1, 2, 3], [1, 3, 0, 2], [2, 0, 3, 1], [3, 2, 1, 0]];
+
+/// Four captioning cells in eight rounds; `wall_ms` takes cell, repeat and place in the round.
+fn rounds(wall_ms: impl Fn(u64, u64, u64) -> u64) -> Value {
+    let stage1 = stage1_cell("sintel", 1);
+    let cell = |tokens: u64| {
+        let settings = CaptionSettings { max_new_tokens: 100 + tokens as u32, ..cached() };
+        caption_cell("sintel", "llava-tiny", settings, &stage1)
+    };
+    let cells: Vec<_> = (0..4).map(cell).collect();
+    let mut run = RunDir::planned(cells.clone(), vec![]);
+    for (repeat, order) in (0..).zip(ORDERS.iter().chain(ORDERS.iter().rev())) {
+        for (place, &number) in (0..).zip(order) {
+            let cell = &cells[number as usize];
+            let result = caption_result(cell, wall_ms(number, repeat, place));
+            run.repeat(RepeatResult { repeat: repeat as u32, ..result });
+        }
+    }
+    run.finish();
+    rebuild(run.write(), &Template::Embedded).unwrap();
+    let summary: Value = serde_json::from_str(&read(run.write(), "summary.json")).unwrap();
+    summary["noise"].clone()
+}
+
+/// Up to 7 ms more or less, in no order.
+fn scatter(cell: u64, repeat: u64) -> u64 {
+    (cell * 31 + repeat * 37 + cell * repeat * 11) % 15
+}
+
+#[test]
+fn times_that_only_scatter_have_no_course() {
+    assert_eq!(rounds(|cell, repeat, _| 10_000 * (cell + 1) + scatter(cell, repeat)), json!([]));
+}
+
+#[test]
+fn the_course_of_times_is_told() {
+    type Course = fn(u64, u64, u64) -> u64;
+    let cases: [(&str, f64, Course); 3] = [
+        ("drift", 0.07, |_, repeat, _| repeat * 100),
+        ("order_effect", 0.06, |_, _, place| place * 200),
+        ("slow_first_repeat", 0.3, |_, repeat, _| if repeat == 0 { 3000 } else { 0 }),
+    ];
+    for (kind, size, course) in cases {
+        let found = rounds(|cell, repeat, place| {
+            10_000 + 10_000 * cell + scatter(cell, repeat) + course(cell, repeat, place) * (cell + 1)
+        });
+        assert_eq!(found.as_array().unwrap().len(), 1, "{kind}: {found:#}");
+        assert_eq!(found[0]["kind"], kind);
+        let told = found[0]["size"].as_f64().unwrap();
+        assert!((told - size).abs() < 0.25 * size, "{kind}: {told} is not {size}");
+    }
 }
