@@ -70,12 +70,11 @@ fn resampled_medians(ascending: &[f64]) -> Vec<Likely> {
 /// n samples, counted from 0.
 struct Ranks {
     n: usize,
-    /// The draws up to the lower of the middle two, that one counted.
-    half: i32,
-    /// Half the logarithm of the ways to choose that half of the draws.
-    ln_ways_half: f64,
     /// That the lower one falls on one of the first samples, by their number.
     lower_within: Vec<f64>,
+    /// That half of the draws fall on the first samples, or on the last, by their number: times the root of the
+    /// ways to choose that half.
+    half_within: Vec<f64>,
 }
 
 impl Ranks {
@@ -89,7 +88,9 @@ impl Ranks {
             })
             .collect();
         let ln_ways = ln_gamma(count + 1.0) - ln_gamma(half + 1.0) - ln_gamma(count - half + 1.0);
-        Self { n, half: n.div_ceil(2) as i32, ln_ways_half: 0.5 * ln_ways, lower_within }
+        let half_within =
+            (0..=n).map(|samples| (0.5 * ln_ways + half * (samples as f64 / count).ln()).exp()).collect();
+        Self { n, lower_within, half_within }
     }
 
     /// That the lower one falls on this sample.
@@ -97,17 +98,14 @@ impl Ranks {
         self.lower_within[sample + 1] - self.lower_within[sample]
     }
 
-    /// That half of the draws fall on this many samples at one end: to the power, times the root of the ways.
-    fn half_within(&self, samples: usize) -> f64 {
-        let ln_share = (samples as f64 / self.n as f64).ln();
-        (self.ln_ways_half + f64::from(self.half) * ln_share).exp()
-    }
-
     /// That the lower one falls on this sample and the upper one on that, of an even number.
     fn pair(&self, lower: usize, upper: usize) -> f64 {
-        let below = self.half_within(lower + 1) - self.half_within(lower);
-        let above = self.half_within(self.n - upper) - self.half_within(self.n - upper - 1);
-        below * above
+        self.half_ends_at(lower) * self.half_ends_at(self.n - 1 - upper)
+    }
+
+    /// That half of the draws fall on the samples up to this one, and not all of them before it.
+    fn half_ends_at(&self, sample: usize) -> f64 {
+        self.half_within[sample + 1] - self.half_within[sample]
     }
 
     /// That both fall on this sample; the one in the middle, of an odd number.
@@ -115,9 +113,8 @@ impl Ranks {
         if self.n % 2 == 1 {
             return self.lower(sample);
         }
-        let below = self.half_within(sample + 1) - self.half_within(sample);
         // All but what has the upper one further up.
-        (self.lower(sample) - below * self.half_within(self.n - sample - 1)).max(0.0)
+        (self.lower(sample) - self.half_ends_at(sample) * self.half_within[self.n - sample - 1]).max(0.0)
     }
 }
 

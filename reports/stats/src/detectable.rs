@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use crate::student;
 
 /// The probability with which normal noise lets the effect be found. It is above the 90 % that are promised, because
-/// the spread of skewed noise is harder to tell from a few rounds: see the simulation in `tests/family.rs`.
+/// the spread of skewed noise is harder to tell from a few rounds: see the simulation in `tests/simulation`.
 const POWER: f64 = 0.98;
 /// Degrees of freedom above which the noise counts as no better known: that overstates the effect by 1 % at most.
 const MOST_FREEDOM: usize = 200;
@@ -87,7 +87,9 @@ impl Design {
             })
             .collect();
         let all: f64 = points.iter().map(|point| point.weight).sum();
-        points.iter_mut().for_each(|point| point.weight /= all);
+        for point in &mut points {
+            point.weight /= all;
+        }
         Self { critical, freedom: degrees, points }
     }
 

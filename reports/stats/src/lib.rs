@@ -1,8 +1,8 @@
 //! Statistics of a few repeated times: medians with intervals, ratios of two sides with intervals that hold for
-//! a whole family of cells at once, the smallest regression that would have been seen, and signs of noise.
+//! a whole family of cells at once, the smallest regression that would have been seen, and when to stop repeating.
 //!
-//! Pure functions: the same samples give the same numbers. The simulation in `tests/family.rs` shows how often
-//! they are wrong.
+//! Pure functions: the same samples give the same numbers. The simulations in `tests/simulation` show how
+//! often they are wrong.
 
 mod bootstrap;
 mod describe;

@@ -1,17 +1,16 @@
-//! How often the gate's statistics are wrong, in simulated sessions of which the truth is known.
+//! How often a gate's verdicts are wrong.
 //!
 //! Every matrix is simulated twice. The first time each cell of head is slower than base by exactly what is allowed,
 //! the hardest case there is: a verdict other than inconclusive is an interval that misses the truth, and a fail is a
 //! false alarm. The second time each cell is as slow as the first time printed for it, and fails are what should be
-//! found. `cargo test --release -p reelbench-stats --test family -- --nocapture` prints the figures.
-
-mod session;
+//! found.
 
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 use reelbench_stats::{CONFIDENCE, Comparison, Level, Verdict, compare_paired, compare_unpaired};
 
-use session::{Noise, Session, Times};
+use crate::draw::margin;
+use crate::session::{Noise, Session, Times};
 
 /// Matrices of each size, number of rounds and kind of noise.
 const MATRICES: u32 = 1_000;
@@ -21,8 +20,6 @@ const ROUNDS: [usize; 4] = [5, 7, 10, 20];
 const STATED: f64 = 1.0 - CONFIDENCE;
 /// How often an effect as large as printed is found at least.
 const POWER: f64 = 0.9;
-/// Standard errors by which a simulated rate may lie above the true one: further off is one in 10,000.
-const MARGIN: f64 = 3.72;
 
 type Compare = fn(&[f64], &[f64], Level, f64) -> Option<Comparison>;
 
@@ -82,7 +79,7 @@ impl Tally {
     /// where noise is normal, so that a simulated rate lies above as often as below.
     #[track_caller]
     fn assert_rates(&self, session: &Session) {
-        let margin = MARGIN * (STATED * CONFIDENCE / f64::from(self.matrices)).sqrt();
+        let margin = margin(STATED, self.matrices);
         assert!(self.alarm_rate() <= STATED, "{session:?}: {} false alarms", self.alarms);
         assert!(self.miss_rate() <= STATED + margin, "{session:?}: {} misses", self.misses);
     }

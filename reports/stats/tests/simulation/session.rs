@@ -5,6 +5,8 @@ use rand::RngExt as _;
 use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha8Rng;
 
+use crate::draw::{disturbance, exponential, normal};
+
 /// How a machine disturbs the times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Noise {
@@ -71,11 +73,8 @@ impl Machine {
         self.turn += 1;
         let log = match self.noise {
             Noise::LogNormal => scatter * normal(rng),
-            Noise::Contaminated => {
-                let slow = if rng.random_bool(0.1) { 1.3_f64.ln() } else { 0.0 };
-                scatter * normal(rng) + slow
-            }
-            Noise::Skewed => -scatter * (1.0 - rng.random::<f64>()).ln(),
+            Noise::Contaminated => scatter * normal(rng) + disturbance(rng),
+            Noise::Skewed => scatter * exponential(rng),
             Noise::Drift => scatter * normal(rng) + 1.25_f64.ln() * self.turn as f64 / self.turns as f64,
             Noise::Autocorrelated => 0.2 * scatter * normal(rng) + self.wander(rng),
         };
@@ -91,10 +90,4 @@ impl Machine {
         self.wandered = Some(now);
         now
     }
-}
-
-/// A standard normal draw (Box and Muller, "A note on the generation of random normal deviates", 1958).
-fn normal(rng: &mut ChaCha8Rng) -> f64 {
-    let (radius, angle) = (1.0 - rng.random::<f64>(), rng.random::<f64>());
-    (-2.0 * radius.ln()).sqrt() * (std::f64::consts::TAU * angle).cos()
 }
