@@ -133,6 +133,8 @@ fn fits(node: &Node, shape: &Shape) -> bool {
         (Shape::Count { least, most }, Data::Whole(whole)) => {
             (i128::from(*least)..=i128::from(*most)).contains(whole)
         }
+        (Shape::CountOr { word, .. }, Data::Text(text)) => text == word,
+        (Shape::CountOr { least, most, .. }, _) => fits(node, &Shape::Count { least: *least, most: *most }),
         (Shape::Number { least, most }, _) => {
             node.number().is_some_and(|number| (*least..=*most).contains(&number))
         }

@@ -3,7 +3,7 @@
 use reelbench_protocol::{Dtype, Family, Metric};
 
 use crate::knob::{BaseStage, DURATION, Knob, NUM_BEAMS, QUANTIZATION, WEIGHTS, entry_keys, keys_of};
-use crate::run::Order;
+use crate::run::{HowMany, Order};
 use crate::shape::{Key, Keys, Shape};
 
 /// The version of matrix.yaml that is read.
@@ -13,6 +13,8 @@ pub const DEFAULT_QUESTION: &str = "Describe what happens in this scene.";
 /// Crops of phi3-v where nothing else is said, as its processor has it.
 pub(crate) const DEFAULT_NUM_CROPS: u32 = 4;
 
+/// Of one cell.
+const MOST_REPEATS: u64 = 100_000;
 const ID: Shape = Shape::pattern("^[A-Za-z0-9._-]{1,100}$");
 const NAME: Shape = Shape::pattern("^[a-z0-9-]{1,100}$");
 const PERCENTAGE: Shape = Shape::Text { pattern: Some(r"^\d+(\.\d+)?%$"), such_as: Some("5%") };
@@ -196,9 +198,34 @@ pub(crate) const COMBINATION: Keys = Keys {
 
 /// `run`.
 pub(crate) const RUN: Keys = Keys::new(&[
-    Key::optional("repeats", Shape::up_to(100_000), "Measured repeats of each cell; default 3."),
-    Key::optional("warmup", Shape::Count { least: 0, most: 100_000 }, "Repeats before them; default 1."),
+    Key::optional(
+        "repeats",
+        Shape::CountOr { least: 1, most: MOST_REPEATS, word: HowMany::AUTO },
+        "Measured repeats of each cell, or auto: until their times are steady; default 3.",
+    ),
+    Key::optional(
+        "warmup",
+        Shape::CountOr { least: 0, most: MOST_REPEATS, word: HowMany::AUTO },
+        "Repeats before them, or auto: until two successive ones are within 5%, at most 5; default 1.",
+    ),
+    Key::optional("min_repeats", Shape::up_to(MOST_REPEATS), "With `repeats: auto`, never fewer; default 5."),
+    Key::optional("max_repeats", Shape::up_to(MOST_REPEATS), "With `repeats: auto`, never more; default 30."),
+    Key::optional(
+        "precision",
+        PERCENTAGE,
+        "With `repeats: auto`, how far the interval of a cell's median may reach from it; default 2%.",
+    ),
+    Key::optional(
+        "repeat_budget",
+        DURATION,
+        "With `repeats: auto`, after how much time a cell gets no more than `min_repeats`; default 10m.",
+    ),
     Key::optional("timeout", DURATION, "Longest time of one repeat, such as 90s or 30m; default 30m."),
+    Key::optional(
+        "run_timeout",
+        DURATION,
+        "Longest time of the whole run, which can be resumed; default none.",
+    ),
     Key::optional(
         "device",
         Shape::pattern("^(auto|cpu|cuda(:[0-9]+)?)$"),

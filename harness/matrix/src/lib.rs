@@ -46,7 +46,7 @@ pub use load::load_spec;
 pub use matrix::{Matrix, Reference, Video};
 pub use needs::Needs;
 pub use problem::{MatrixError, MatrixReport, Place, Problem, Severity};
-pub use run::{Gate, Order, Run, RunOverrides};
+pub use run::{Gate, HowMany, Order, Run, RunOverrides};
 pub use runners::{RunnerEntry, read_runners};
 pub use schema::schema;
 pub use select::{Selection, SelectionError, with_dependencies};

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use reelbench_catalog::Sha256;
-use reelbench_protocol::{Family, ModelId, VideoId, VideoSpec, Weights};
+use reelbench_protocol::{Family, ModelId, Repeats, VideoId, VideoSpec, Warmup, Weights};
 
 use crate::axes::{Pick, Stage1Axes};
 use crate::combination::Combination;
 use crate::knob::{BaseStage, Knob};
 use crate::problem::{Located, Place, Problem};
-use crate::run::{Gate, Run, RunOverrides};
+use crate::run::{AUTO_REPEATS, AUTO_WARMUP, Gate, HowMany, Run, RunOverrides};
 use crate::setting::{Setting, SettingName};
 
 /// Values of one knob, at least one.
@@ -110,7 +110,18 @@ impl Matrix {
     /// What the command line says goes before what the matrix says.
     pub fn override_run(&mut self, overrides: RunOverrides) {
         if let Some(repeats) = overrides.repeats {
-            self.run.repeats = repeats.get();
+            self.run.repeats = match (repeats, self.run.repeats) {
+                (HowMany::Count(repeats), _) => Repeats::Fixed(repeats),
+                // What the matrix says about steadiness stands.
+                (HowMany::Auto, Repeats::Adaptive(adaptive)) => Repeats::Adaptive(adaptive),
+                (HowMany::Auto, Repeats::Fixed(_)) => Repeats::Adaptive(AUTO_REPEATS),
+            };
+        }
+        if let Some(warmup) = overrides.warmup {
+            self.run.warmup = match warmup {
+                HowMany::Count(repeats) => Warmup::Fixed(repeats),
+                HowMany::Auto => AUTO_WARMUP,
+            };
         }
         if let Some(device) = overrides.device {
             self.run.device = device;

@@ -1,19 +1,28 @@
 //! How a matrix is run and judged.
 
-use std::num::NonZeroU32;
+use std::str::FromStr;
 use std::time::Duration;
 
-use reelbench_protocol::{Device, Metric, words};
+use reelbench_protocol::{AdaptiveRepeats, Device, Metric, Repeats, Warmup, words};
+
+/// What `repeats: auto` means where nothing else is said.
+pub(crate) const AUTO_REPEATS: AdaptiveRepeats =
+    AdaptiveRepeats { at_least: 5, at_most: 30, precision: 0.02, budget_s: 600.0 };
+
+/// What `warmup: auto` means.
+pub(crate) const AUTO_WARMUP: Warmup = Warmup::UntilWarm { at_most: 5, within: 0.05 };
 
 /// The `run` part of a matrix.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Run {
     /// Measured repeats of each cell, at least 1.
-    pub repeats: u32,
+    pub repeats: Repeats,
     /// Repeats before them that are no samples.
-    pub warmup: u32,
+    pub warmup: Warmup,
     /// Longest time one repeat may take.
     pub timeout: Duration,
+    /// Longest time the whole run may take, if there is an end to it.
+    pub run_timeout: Option<Duration>,
     /// Where to compute.
     pub device: Device,
     /// Seed of the order of repeats, and of tokens where they are drawn.
@@ -29,9 +38,10 @@ pub struct Run {
 impl Default for Run {
     fn default() -> Self {
         Self {
-            repeats: 3,
-            warmup: 1,
+            repeats: Repeats::Fixed(3),
+            warmup: Warmup::Fixed(1),
             timeout: Duration::from_mins(30),
+            run_timeout: None,
             device: Device::Auto,
             seed: 0,
             order: Order::Interleaved,
@@ -44,10 +54,37 @@ impl Default for Run {
 /// What the command line says otherwise than the matrix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RunOverrides {
-    /// Measured repeats of each cell.
-    pub repeats: Option<NonZeroU32>,
+    /// Measured repeats of each cell, at least 1.
+    pub repeats: Option<HowMany>,
+    /// Repeats before them that are no samples.
+    pub warmup: Option<HowMany>,
     /// Where to compute.
     pub device: Option<Device>,
+}
+
+/// A number of repeats, or that their times decide it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum HowMany {
+    /// So many.
+    Count(u32),
+    /// As the times show.
+    Auto,
+}
+
+impl HowMany {
+    /// The word for [`HowMany::Auto`].
+    pub(crate) const AUTO: &str = "auto";
+}
+
+impl FromStr for HowMany {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == Self::AUTO {
+            return Ok(Self::Auto);
+        }
+        text.parse().map(Self::Count).map_err(|_| "must be a whole number or `auto`")
+    }
 }
 
 /// In which order the repeats of the cells that one process serves are run.

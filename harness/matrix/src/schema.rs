@@ -39,6 +39,10 @@ fn of_shape(shape: &Shape) -> Map<String, Value> {
         Shape::Count { least, most } => {
             object([("type", json!("integer")), ("minimum", json!(least)), ("maximum", json!(most))])
         }
+        Shape::CountOr { least, most, word } => {
+            let count = of_shape(&Shape::Count { least: *least, most: *most });
+            object([("anyOf", json!([count, {"const": word}]))])
+        }
         Shape::Number { least, most } => {
             object([("type", json!("number")), ("minimum", json!(least)), ("maximum", json!(most))])
         }

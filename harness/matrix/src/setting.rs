@@ -4,6 +4,7 @@ use reelbench_protocol::{CaptionSettings, Dtype, EarlyStopping, Family, Quantiza
 
 use crate::grammar::DEFAULT_NUM_CROPS;
 use crate::node::{Data, Node};
+use crate::run::HowMany;
 use crate::words::Closed;
 
 /// Which setting.
@@ -256,6 +257,15 @@ impl FromNode for EarlyStopping {
             Data::Flag(false) => Some(Self::False),
             Data::Text(word) if word == Self::Never.as_str() => Some(Self::Never),
             _ => None,
+        }
+    }
+}
+
+impl FromNode for HowMany {
+    fn from_node(node: &Node) -> Option<Self> {
+        match node.text() {
+            Some(word) => (word == Self::AUTO).then_some(Self::Auto),
+            None => FromNode::from_node(node).map(Self::Count),
         }
     }
 }

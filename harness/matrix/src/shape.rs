@@ -11,6 +11,8 @@ pub(crate) enum Shape {
     FlagOr(&'static str),
     /// A whole number.
     Count { least: u64, most: u64 },
+    /// A whole number or a word.
+    CountOr { least: u64, most: u64, word: &'static str },
     /// A number.
     Number { least: f64, most: f64 },
     /// A text; the pattern is for the schema, the type that the text is parsed into decides.
@@ -126,6 +128,9 @@ impl Shape {
             Self::Count { least, most } if least == most => least.to_string(),
             Self::Count { least, most } if *most == u64::MAX => format!("a whole number from {least}"),
             Self::Count { least, most } => format!("a whole number from {least} to {most}"),
+            Self::CountOr { least, most, word } => {
+                format!("{} or {word}", Self::Count { least: *least, most: *most }.expected())
+            }
             Self::Number { least, most } => format!("a number from {least} to {most}"),
             Self::Text { such_as: Some(example), .. } => format!("a text such as `{example}`"),
             Self::Text { such_as: None, .. } => "a text".to_owned(),

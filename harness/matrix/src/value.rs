@@ -40,7 +40,12 @@ impl Value {
             Shape::Number { .. } => FromNode::from_node(node).map(Self::Number),
             Shape::Word { .. } => shape.word_of(node.text()?).map(Self::Word),
             Shape::Text { .. } => Some(Self::Text(node.text()?.to_owned())),
-            Shape::FlagOr(_) | Shape::OrNull(_) | Shape::Axis(_) | Shape::List { .. } | Shape::Map(_) => None,
+            Shape::FlagOr(_)
+            | Shape::CountOr { .. }
+            | Shape::OrNull(_)
+            | Shape::Axis(_)
+            | Shape::List { .. }
+            | Shape::Map(_) => None,
         }
     }
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
-use reelbench_matrix::Selection;
+use reelbench_matrix::{HowMany, Selection};
 use reelbench_protocol::Device;
 
 pub(crate) use fetch::FetchArgs;
@@ -167,9 +167,12 @@ pub(crate) struct RunArgs {
     /// Run only the cells that match, such as `model=llava*,use_cache=true`
     #[arg(long, value_name = "EXPR", conflicts_with = "resume")]
     pub(crate) only: Option<Selection>,
-    /// Measured repeats per cell, in place of the matrix's
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "resume")]
-    pub(crate) repeats: Option<u32>,
+    /// Measured repeats per cell, in place of the matrix's; `auto`: until their times are steady
+    #[arg(long, value_name = "N|auto", value_parser = at_least_one, conflicts_with = "resume")]
+    pub(crate) repeats: Option<HowMany>,
+    /// Repeats before them that do not count, in place of the matrix's; `auto`: until they take the same time
+    #[arg(long, value_name = "N|auto", conflicts_with = "resume")]
+    pub(crate) warmup: Option<HowMany>,
     /// Where to compute, in place of the matrix's: auto, cpu or cuda:N
     #[arg(long, value_name = "DEVICE")]
     pub(crate) device: Option<Device>,
@@ -192,6 +195,14 @@ pub(crate) struct RunArgs {
 pub(crate) enum Frames {
     Forget,
     Save,
+}
+
+/// A number of repeats that gives a sample.
+fn at_least_one(text: &str) -> Result<HowMany, &'static str> {
+    match text.parse()? {
+        HowMany::Count(0) => Err("must be at least 1"),
+        how_many => Ok(how_many),
+    }
 }
 
 /// What becomes of cells whose memory or weights will not do, as far as the runner can tell beforehand.

@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use reelbench_matrix::RunOverrides;
 use reelbench_protocol::{
-    CellId, CellKind, MemoryEstimate, ModelId, PlannedCell, Settings, SkippedCell, VideoId, Work,
+    CellId, CellKind, MemoryEstimate, ModelId, PlannedCell, Repeats, Settings, SkippedCell, VideoId, Warmup,
+    Work,
 };
 use serde::Serialize;
 
@@ -36,8 +37,8 @@ pub(crate) fn plan(args: &PlanArgs) -> Result<Exit, BenchError> {
 struct PlanJson<'a> {
     name: &'a str,
     runner: &'a str,
-    repeats: u32,
-    warmup: u32,
+    repeats: Repeats,
+    warmup: Warmup,
     /// Bytes of memory that a runner can have, where that limits it.
     available_bytes: Option<u64>,
     cells: Vec<CellJson<'a>>,

@@ -1,12 +1,11 @@
 //! `bench run`, and `bench MATRIX.yaml`: plan, run and report.
 
-use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use reelbench_exec::{ExpectedHash, Inputs, RunDirectory, RunEnd, RunPlan, execute};
 use reelbench_matrix::{Matrix, RunOverrides};
-use reelbench_protocol::{Manifest, Repeats, Warmup};
+use reelbench_protocol::Manifest;
 use reelbench_reports::{Rebuilt, Template, rebuild};
 use serde::Serialize;
 
@@ -21,7 +20,7 @@ use crate::{interrupt, manifest, print};
 const RUNS: &str = "runs";
 
 pub(crate) fn run(args: &RunArgs) -> Result<Exit, BenchError> {
-    let overrides = RunOverrides { repeats: args.repeats.and_then(NonZeroU32::new), device: args.device };
+    let overrides = RunOverrides { repeats: args.repeats, warmup: args.warmup, device: args.device };
     let (misfits, network) = (args.misfits(), args.network());
     let planned = plan(&args.matrix, &args.runner.runner, args.only.as_ref(), overrides, misfits, network)?;
     print::line("hashing films and weights");
@@ -88,10 +87,10 @@ fn run_plan(args: &RunArgs, planned: &Planned, inputs: Inputs) -> RunPlan {
         cells: planned.expansion.cells.clone(),
         skipped: planned.expansion.skipped.clone(),
         known_failures: inputs.known_failures,
-        repeats: Repeats::Fixed(run.repeats),
-        warmup: Warmup::Fixed(run.warmup),
+        repeats: run.repeats,
+        warmup: run.warmup,
         timeout: run.timeout,
-        run_timeout: None,
+        run_timeout: run.run_timeout,
         seed: run.seed,
         order: run.order,
         device: run.device,

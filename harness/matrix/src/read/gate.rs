@@ -63,7 +63,7 @@ fn words(limits: &[(Metric, f64)]) -> String {
 }
 
 /// A percentage as a fraction.
-fn percentage(node: &Node, problems: &mut Vec<Problem>) -> Option<f64> {
+pub(super) fn percentage(node: &Node, problems: &mut Vec<Problem>) -> Option<f64> {
     let text = node.text()?;
     let percent = text.strip_suffix('%').and_then(|number| number.parse::<f64>().ok());
     let percent = percent.filter(|percent| (0.0..=1000.0).contains(percent));

@@ -7,6 +7,7 @@
 mod combinations;
 mod gate;
 mod models;
+mod repeats;
 mod run;
 mod stage1;
 mod videos;

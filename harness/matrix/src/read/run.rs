@@ -15,9 +15,10 @@ impl Reader<'_> {
         let Some(node) = node else { return (default, None) };
         let device = node.get("device");
         let run = Run {
-            repeats: value(node, "repeats").unwrap_or(default.repeats),
-            warmup: value(node, "warmup").unwrap_or(default.warmup),
+            repeats: self.repeats(node),
+            warmup: Self::warmup(node),
             timeout: node.get("timeout").and_then(|node| self.duration(node)).unwrap_or(default.timeout),
+            run_timeout: node.get("run_timeout").and_then(|node| self.duration(node)),
             device: device.and_then(|device| self.parse(device)).unwrap_or(default.device),
             seed: value(node, "seed").unwrap_or(default.seed),
             order: value(node, "order").unwrap_or(default.order),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reelbench_matrix::Order;
-use reelbench_protocol::{CellKind, Device, Metric, Work};
+use reelbench_protocol::{CellKind, Device, Metric, Repeats, Warmup, Work};
 
 use crate::common::{expand, parse};
 
@@ -53,7 +53,8 @@ fn the_example_reads_as_it_says() {
     assert!(sintel.sha256.as_ref().unwrap().as_str().starts_with("8cb0fe73"));
     assert!(sintel.reference.captions.as_ref().unwrap().ends_with("clips/film.txt"));
     let run = matrix.run();
-    assert_eq!((run.repeats, run.warmup, run.seed, run.max_scenes), (3, 1, 0, None));
+    assert_eq!((run.repeats, run.warmup), (Repeats::Fixed(3), Warmup::Fixed(1)));
+    assert_eq!((run.seed, run.max_scenes), (0, None));
     assert_eq!(
         (run.timeout, run.device, run.order),
         (Duration::from_mins(30), Device::Auto, Order::Interleaved)

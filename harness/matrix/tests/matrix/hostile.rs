@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use reelbench_matrix::{Folders, Matrix};
+use reelbench_protocol::{Repeats, Warmup};
 
 use crate::common::{errors, everything, expand, fixtures, parse, with};
 
@@ -45,7 +46,7 @@ fn an_honest_alias_works() {
     );
     assert_eq!(expand(&text).cells.len(), 3);
     let matrix = parse(&text).unwrap();
-    assert_eq!((matrix.run().repeats, matrix.run().warmup), (2, 2));
+    assert_eq!((matrix.run().repeats, matrix.run().warmup), (Repeats::Fixed(2), Warmup::Fixed(2)));
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod generation;
 mod hostile;
 mod needs;
 mod question;
+mod repeats;
 mod schema;
 mod stage1;
 mod words;

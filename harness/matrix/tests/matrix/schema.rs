@@ -27,6 +27,7 @@ fn with_line(map: &str, line: &str) -> (String, u32) {
             (with(&format!("stage1:\n  {}:", map.trim_start_matches("stage1."))), "    ")
         }
         "gate.limits" => (with("gate:\n  limits:"), "    "),
+        "run.auto" => (with("run:\n  repeats: auto"), "  "),
         "exclude" | "include" => (with(&format!("{map}:\n-")), "  "),
         _ => (with(&format!("{map}:")), "  "),
     };
@@ -148,7 +149,14 @@ const OTHER: &[(&str, &str, &str)] = &[
     ("settings", "top_p", "0.9"),
     ("run", "repeats", "5"),
     ("run", "warmup", "0"),
+    ("run", "repeats", "auto"),
+    ("run", "warmup", "auto"),
+    ("run.auto", "min_repeats", "6"),
+    ("run.auto", "max_repeats", "7"),
+    ("run.auto", "precision", "1%"),
+    ("run.auto", "repeat_budget", "1m"),
     ("run", "timeout", "90s"),
+    ("run", "run_timeout", "90s"),
     ("run", "device", "cpu"),
     ("run", "seed", "9"),
     ("run", "order", "sequential"),
@@ -177,20 +185,26 @@ fn every_key_makes_a_difference() {
             .lines()
             .take(line as usize - 1)
             .enumerate()
-            .map(
-                |(index, text)| {
-                    if index + 2 == line as usize { format!("{text} {{}}\n") } else { format!("{text}\n") }
-                },
-            )
+            .map(|(index, text)| {
+                if index + 2 == line as usize && text.ends_with(':') {
+                    format!("{text} {{}}\n")
+                } else {
+                    format!("{text}\n")
+                }
+            })
             .collect();
         assert_ne!(debug(&text), debug(&empty), "{map} {key}");
     }
     let described = all_maps();
     for map in ["videos.reference", "stage1.scene", "settings", "run", "gate"] {
         let (_, schema) = described.iter().find(|(name, _)| name == map).unwrap();
-        let mut tried: Vec<&str> =
-            OTHER.iter().filter(|(of, ..)| *of == map).map(|(_, key, _)| *key).collect();
+        let mut tried: Vec<&str> = OTHER
+            .iter()
+            .filter(|(of, ..)| of.trim_end_matches(".auto") == map)
+            .map(|(_, key, _)| *key)
+            .collect();
         tried.sort_unstable();
+        tried.dedup();
         let mut keys: Vec<&str> =
             schema["properties"].as_object().unwrap().keys().map(String::as_str).collect();
         keys.sort_unstable();
