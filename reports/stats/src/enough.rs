@@ -80,9 +80,9 @@ mod tests {
     #[test]
     fn steady_times_need_no_more_than_the_least_number() {
         assert_eq!(enough(AUTO, &[1.0, 1.0]), None, "fewer than the least");
-        assert_eq!(enough(AUTO, &[1.0, 1.004, 0.996]), Some(Enough::Steady));
-        assert_eq!(enough(AUTO, &[1.0, 1.03, 0.99]), None, "3 % above the median");
-        assert_eq!(enough(AUTO, &[1.0, 1.01, 0.97]), None, "3 % below the median");
+        assert_eq!(enough(AUTO, &[1.0, 1.005, 0.995]), Some(Enough::Steady));
+        assert_eq!(enough(AUTO, &[1.0, 1.03, 1.0]), None, "too far above the median");
+        assert_eq!(enough(AUTO, &[1.0, 1.0, 0.97]), None, "too far below the median");
     }
 
     #[test]

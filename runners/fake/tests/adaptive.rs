@@ -109,12 +109,12 @@ fn settled_cells_leave_the_rounds_and_the_others_go_on() {
         {"then": {"do": "slow", "ms": 60}}]}"#;
     let run = TestRun::new();
     let plan = RunPlan {
-        repeats: Repeats::Adaptive(auto(2, 4)),
+        repeats: Repeats::Adaptive(auto(3, 5)),
         warmup: Warmup::Fixed(0),
         ..plan(vec![steady.clone(), restless.clone()])
     };
     run.finish(&plan, &runner(&["--script", script]));
-    assert_eq!((samples(&run, &steady), samples(&run, &restless)), (2, 4));
+    assert_eq!((samples(&run, &steady), samples(&run, &restless)), (3, 5));
 }
 
 #[test]

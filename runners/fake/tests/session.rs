@@ -249,7 +249,7 @@ fn a_kill_between_the_two_journals_changes_nothing_in_the_end() {
 
 #[test]
 fn a_cell_of_which_one_side_has_enough_goes_on_until_the_other_has() {
-    let adaptive = AdaptiveRepeats { at_least: 2, at_most: 4, precision: 0.5, budget_s: 60.0 };
+    let adaptive = AdaptiveRepeats { at_least: 3, at_most: 5, precision: 0.5, budget_s: 60.0 };
     let restless = r#"{"rules": [{"when": {"repeat": 1}, "then": {"do": "slow", "ms": 400}},
         {"when": {"repeat": 3}, "then": {"do": "slow", "ms": 400}}, {"then": {"do": "slow", "ms": 50}}]}"#;
     let steady = runner(&["--script", r#"{"rules": [{"then": {"do": "slow", "ms": 50}}]}"#]);
@@ -257,7 +257,7 @@ fn a_cell_of_which_one_side_has_enough_goes_on_until_the_other_has() {
     let cell = caption("film", "model", "ok", None);
     let plan = RunPlan { repeats: Repeats::Adaptive(adaptive), ..plan(vec![cell.clone()]) };
     session.finish(&plan, [&steady, &runner(&["--script", restless])]);
-    assert_eq!(session.samples(&cell), [vec![0, 1, 2, 3], vec![0, 1, 2, 3]]);
+    assert_eq!(session.samples(&cell), [vec![0, 1, 2, 3, 4], vec![0, 1, 2, 3, 4]]);
 }
 
 #[test]
