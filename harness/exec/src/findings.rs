@@ -2,7 +2,7 @@
 
 use reelbench_protocol::{FrameObjects, ObjectBox, Objects, SoundWindow, Sounds};
 
-use crate::answer::{Unusable, time};
+use crate::answer::{Unusable, at_most, time};
 
 /// Most labels of one window: more than any known model has.
 const MOST_TAGS: usize = 10_000;
@@ -21,7 +21,7 @@ pub(crate) fn sounds(sounds: &Sounds) -> Result<(), Unusable> {
             return Err(Unusable::Disorder { what: "window of sound", index });
         }
         previous = *start_s;
-        at_most(format!("window of sound {index}"), tags.len(), MOST_TAGS)?;
+        at_most(|| format!("window of sound {index}"), tags.len(), MOST_TAGS)?;
         tags.iter().try_for_each(|tag| score("a sound's score", tag.score))?;
     }
     Ok(())
@@ -37,7 +37,7 @@ pub(crate) fn objects(objects: &Objects) -> Result<(), Unusable> {
             return Err(Unusable::Disorder { what: "frame", index });
         }
         previous = Some(frame);
-        at_most(format!("frame {}", frame.frame), frame.boxes.len(), MOST_BOXES)?;
+        at_most(|| format!("frame {}", frame.frame), frame.boxes.len(), MOST_BOXES)?;
         frame.boxes.iter().try_for_each(object)?;
     }
     Ok(())
@@ -62,10 +62,6 @@ fn score(name: &str, score: f32) -> Result<(), Unusable> {
         .contains(&value)
         .then_some(())
         .ok_or_else(|| Unusable::Absurd { name: name.to_owned(), value })
-}
-
-fn at_most(what: String, count: usize, most: usize) -> Result<(), Unusable> {
-    (count <= most).then_some(()).ok_or(Unusable::TooMany { what, count, most })
 }
 
 #[cfg(test)]

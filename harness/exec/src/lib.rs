@@ -27,7 +27,7 @@ mod sink;
 mod stop;
 mod time;
 
-pub use answer::Unusable;
+pub use answer::{Unusable, check_load, check_repeat};
 pub use conditions::{Jitter, MachineLimits, Observer, Snapshot};
 pub use death::Death;
 pub use directory::{DirectoryError, RunDirectory};
@@ -35,7 +35,7 @@ pub use environment::environment;
 pub use hash::{HashError, hash_bytes, hash_file};
 pub use inputs::{ExpectedHash, Inputs, weight_files};
 pub use journal::{Journal, JournalError, read_journal};
-pub use mailbox::Garbage;
+pub use mailbox::{Garbage, parse_event};
 pub use memory::available_memory;
 pub use reelbench_matrix::Order;
 pub use reelbench_stats::Enough;

@@ -5,14 +5,14 @@ use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use reelbench_protocol::{Command, Event, Hello, PROTOCOL_VERSION};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
-use crate::mailbox::{Garbage, Message, read_lines};
+use crate::mailbox::{Garbage, Mailbox, Message};
 use crate::{Death, StopFlag};
 
 /// How long a runner may take to say hello.
@@ -106,8 +106,7 @@ pub struct RunnerProcess {
     child: Child,
     group: Pid,
     commands: Sender<Vec<u8>>,
-    inbox: Receiver<Message>,
-    doorbell: Sender<Message>,
+    mailbox: Mailbox,
     stop: StopFlag,
     exit_watch: Option<JoinHandle<()>>,
     /// Which of its two ends have been seen, and until when the other one is waited for.
@@ -159,12 +158,11 @@ impl RunnerProcess {
     /// Starts the threads that wait for a fresh child.
     fn watch(name: String, mut child: Child, stop: &StopFlag) -> Self {
         let group = Pid::from_child(&child);
-        let (sender, inbox) = mpsc::channel();
+        let (mailbox, reader) = Mailbox::new();
         if let Some(output) = child.stdout.take() {
-            let sender = sender.clone();
-            thread::spawn(move || read_lines(output, &sender));
+            thread::spawn(move || reader.read(output));
         }
-        let exited = sender.clone();
+        let exited = mailbox.sender();
         let exit_watch = thread::spawn(move || {
             wait_unreaped(group);
             // Nobody listens when we ended it ourselves.
@@ -181,8 +179,7 @@ impl RunnerProcess {
             child,
             group,
             commands,
-            inbox,
-            doorbell: sender,
+            mailbox,
             stop: stop.clone(),
             exit_watch: Some(exit_watch),
             parting: None,
@@ -227,16 +224,21 @@ impl RunnerProcess {
     /// # Errors
     /// When none comes: garbage, the deadline, the runner's end, or a request to stop.
     pub fn wait_event(&mut self, deadline: Instant) -> Result<Event, RunnerError> {
-        let doorbell = self.doorbell.clone();
+        let doorbell = self.mailbox.sender();
         self.stop.on_request(move || {
             // A process that is gone has no one to wake.
             let _ = doorbell.send(Message::Stop);
         });
         loop {
             let until = self.parting.map_or(deadline, |parting| parting.until);
-            let message = self.inbox.recv_timeout(until.saturating_duration_since(Instant::now()));
+            let message = self.mailbox.wait(until.saturating_duration_since(Instant::now()));
             match (message, self.parting) {
                 (Ok(Message::Event(event)), _) => return Ok(*event),
+                // More may follow progress, but nothing what ends a command.
+                (Ok(Message::EventAndMore(event)), _) if matches!(*event, Event::Progress(_)) => {
+                    return Ok(*event);
+                }
+                (Ok(Message::EventAndMore(event)), _) => return Err(RunnerError::unasked(&event)),
                 (Ok(Message::Garbage(garbage)), _) => return Err(RunnerError::Garbage(garbage)),
                 (Ok(Message::Stop), _) => return Err(RunnerError::Stopped),
                 (Ok(Message::Torn(line)), _) => self.torn = Some(line),
@@ -252,6 +254,18 @@ impl RunnerProcess {
                 (Err(_), Some(parting)) => return Err(self.ended(parting.first)),
                 (Err(_), None) => return Err(RunnerError::TimedOut),
             }
+        }
+    }
+
+    /// Sees to it that nothing was said since the last answer, which would be taken for the next one.
+    ///
+    /// # Errors
+    /// When something was, or the process has ended.
+    pub(crate) fn check_silence(&mut self) -> Result<(), RunnerError> {
+        match self.wait_event(Instant::now()) {
+            Ok(event) => Err(RunnerError::out_of_turn(&event, "nothing was asked".to_owned())),
+            Err(RunnerError::TimedOut) => Ok(()),
+            Err(error) => Err(error),
         }
     }
 
@@ -306,6 +320,15 @@ impl Drop for RunnerProcess {
 impl RunnerError {
     /// An event that is no answer to what was asked; `expected` is the name of the event that would be.
     pub fn unexpected(event: &Event, expected: &str) -> Self {
+        Self::out_of_turn(event, format!("`{expected}` was expected"))
+    }
+
+    /// An answer after which the runner talks on without having been asked.
+    fn unasked(event: &Event) -> Self {
+        Self::out_of_turn(event, "more was said after this answer, and nothing was asked".to_owned())
+    }
+
+    fn out_of_turn(event: &Event, reason: String) -> Self {
         let beginning = match event {
             Event::Hello(_) => "hello",
             Event::Progress(_) => "progress",
@@ -315,11 +338,7 @@ impl RunnerError {
             Event::Probed { .. } => "probed",
             Event::Failed(_) => "failed",
         };
-        Self::Garbage(Garbage {
-            beginning: format!("{{\"event\":\"{beginning}\""),
-            reason: format!("`{expected}` was expected"),
-            protocol: None,
-        })
+        Self::Garbage(Garbage { beginning: format!("{{\"event\":\"{beginning}\""), reason, protocol: None })
     }
 }
 
@@ -342,4 +361,44 @@ fn open_log(path: &Path) -> io::Result<File> {
 fn wait_unreaped(pid: Pid) {
     let ended = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
     while matches!(waitid(WaitId::Pid(pid), ended), Err(rustix::io::Errno::INTR)) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use reelbench_protocol::{Capabilities, RunnerInfo};
+
+    use super::*;
+
+    #[test]
+    fn what_is_said_while_nothing_is_asked_is_heard_before_the_next_question() {
+        let hello = Event::Hello(Box::new(Hello {
+            protocol: PROTOCOL_VERSION,
+            runner: RunnerInfo {
+                name: "parrot".to_owned(),
+                version: "1".to_owned(),
+                libraries: std::collections::BTreeMap::new(),
+                threads: None,
+            },
+            capabilities: Capabilities::default(),
+        }));
+        let late = r#"{"event":"progress","stage":"asr","done":1,"total":2}"#;
+        let script = format!(
+            "echo '{}'; sleep 0.2; echo '{late}'; read -r command",
+            serde_json::to_string(&hello).unwrap()
+        );
+        let command = RunnerCommand {
+            name: "parrot".to_owned(),
+            program: "/bin/sh".into(),
+            args: vec!["-c".to_owned(), script],
+        };
+        let (mut process, _) =
+            RunnerProcess::start(&command, &RunnerLog::Inherited, &StopFlag::new()).unwrap();
+        let error = loop {
+            match process.check_silence() {
+                Ok(()) => thread::sleep(Duration::from_millis(5)),
+                Err(error) => break error.to_string(),
+            }
+        };
+        assert!(error.contains("nothing was asked; the line begins `{\"event\":\"progress\"`"), "{error}");
+    }
 }

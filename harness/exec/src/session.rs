@@ -1,11 +1,12 @@
 //! A runner process that serves one group of cells: commands in, answers or endings out.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use reelbench_protocol::{
-    CellEnd, CellKind, Command, Device, Event, Failure, FailureKind, Hello, LoadSpec, Loaded, Progress,
-    RepeatResult, RunSpec, differences,
+    CellEnd, CellId, CellKind, Command, Device, Event, Failure, FailureKind, Hello, LoadSpec, Loaded,
+    Progress, RepeatResult, RunSpec, differences,
 };
 
 use crate::{RunnerCommand, RunnerError, RunnerLog, RunnerProcess, StopFlag, Unusable, answer, log, time};
@@ -65,6 +66,14 @@ pub(crate) struct Session {
     process: RunnerProcess,
     log: PathBuf,
     limits: Limits,
+    /// The length of each cell's film in seconds, as its first answer says.
+    lengths: HashMap<CellId, f64>,
+}
+
+/// An answer and how long it was waited for.
+struct Answer {
+    event: Event,
+    waited: Duration,
 }
 
 /// An error with how far the command had come.
@@ -82,7 +91,7 @@ impl Session {
         stop: &StopFlag,
     ) -> Result<(Self, Hello), Trouble> {
         match RunnerProcess::start(command, &RunnerLog::File(log.clone()), stop) {
-            Ok((process, hello)) => Ok((Self { process, log, limits }, hello)),
+            Ok((process, hello)) => Ok((Self { process, log, limits, lengths: HashMap::new() }, hello)),
             Err(
                 error @ (RunnerError::Spawn { .. }
                 | RunnerError::Log { .. }
@@ -105,12 +114,14 @@ impl Session {
     /// Has weights loaded.
     pub(crate) fn load(&mut self, load: &LoadSpec) -> Result<Loaded, Trouble> {
         match self.ask(&Command::Load(load.clone()), &mut |_| {}) {
-            Ok(Event::Loaded(loaded)) => match answer::check_parts(&loaded) {
-                Ok(()) => Ok(loaded),
-                Err(unusable) => Err(Trouble::Lost(self.unusable(&unusable))),
-            },
-            Ok(Event::Failed(failure)) => Err(Trouble::Refused(self.refusal(failure))),
-            Ok(event) => Err(self.lost(RunnerError::unexpected(&event, "loaded"), None)),
+            Ok(Answer { event: Event::Loaded(loaded), waited }) => {
+                match answer::check_load(&loaded, waited) {
+                    Ok(()) => Ok(loaded),
+                    Err(unusable) => Err(Trouble::Lost(self.unusable(&unusable))),
+                }
+            }
+            Ok(Answer { event: Event::Failed(failure), .. }) => Err(Trouble::Refused(self.refusal(failure))),
+            Ok(Answer { event, .. }) => Err(self.lost(RunnerError::unexpected(&event, "loaded"), None)),
             Err(Broken { error, .. }) => Err(self.lost(error, None)),
         }
     }
@@ -123,9 +134,9 @@ impl Session {
         on_progress: &mut dyn FnMut(Progress),
     ) -> Result<Box<RepeatResult>, Trouble> {
         match self.ask(&Command::Run(Box::new(run.clone())), on_progress) {
-            Ok(Event::Repeat(result)) => self.believe(run, device, result),
-            Ok(Event::Failed(failure)) => Err(Trouble::Refused(self.refusal(failure))),
-            Ok(event) => Err(self.lost(RunnerError::unexpected(&event, "repeat"), None)),
+            Ok(Answer { event: Event::Repeat(result), waited }) => self.believe(run, device, result, waited),
+            Ok(Answer { event: Event::Failed(failure), .. }) => Err(Trouble::Refused(self.refusal(failure))),
+            Ok(Answer { event, .. }) => Err(self.lost(RunnerError::unexpected(&event, "repeat"), None)),
             Err(Broken { error, progress }) => {
                 let place = progress.map(|progress| (progress, run.spec.kind()));
                 Err(self.lost(error, place))
@@ -140,10 +151,12 @@ impl Session {
         self.process.shutdown(PATIENCE);
     }
 
-    fn ask(&mut self, command: &Command, on_progress: &mut dyn FnMut(Progress)) -> Result<Event, Broken> {
+    fn ask(&mut self, command: &Command, on_progress: &mut dyn FnMut(Progress)) -> Result<Answer, Broken> {
+        let now = Instant::now();
         let deadline = self.limits.deadline();
         let mut latest = None;
         let mut converse = || {
+            self.process.check_silence()?;
             self.process.send(command)?;
             loop {
                 match self.process.wait_event(deadline)? {
@@ -153,7 +166,7 @@ impl Session {
                         latest = Some(progress);
                         on_progress(progress);
                     }
-                    event => return Ok(event),
+                    event => return Ok(Answer { event, waited: now.elapsed() }),
                 }
             }
         };
@@ -162,12 +175,14 @@ impl Session {
     }
 
     fn believe(
-        &self,
+        &mut self,
         run: &RunSpec,
         device: Device,
         result: Box<RepeatResult>,
+        waited: Duration,
     ) -> Result<Box<RepeatResult>, Trouble> {
-        if let Err(unusable) = answer::check(run, &result) {
+        let checked = answer::check_repeat(run, &result, waited).and_then(|()| self.check_length(&result));
+        if let Err(unusable) = checked {
             return Err(Trouble::Lost(self.unusable(&unusable)));
         }
         let mut requested = run.spec.requested();
@@ -182,6 +197,13 @@ impl Session {
             return Err(Trouble::Refused(self.failed(Failure::new(FailureKind::Unsupported, message))));
         }
         Ok(result)
+    }
+
+    /// A film is as long in every repeat. Two readings of one film give the same number to its last bit.
+    fn check_length(&mut self, result: &RepeatResult) -> Result<(), Unusable> {
+        let now = result.media_s;
+        let before = *self.lengths.entry(result.cell.clone()).or_insert(now);
+        if before.to_bits() == now.to_bits() { Ok(()) } else { Err(Unusable::OtherLength { before, now }) }
     }
 
     fn unusable(&self, unusable: &Unusable) -> Ending {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{AsrModel, AsrSpec, AstSpec, CellSpec, Dtype, RemoteSpec, SceneSpec, Work, YoloSpec};
@@ -143,17 +144,22 @@ pub struct Difference {
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: requested {}, ", self.setting, value_text(&self.requested))?;
+        let requested = value_text(&self.requested);
+        write!(f, "{}: requested {requested}, ", self.setting)?;
         match &self.effective {
+            // A text that reads like the value that was asked for is shown as what it is.
+            Some(effective) if value_text(effective) == requested => write!(f, "effective {effective}"),
             Some(effective) => write!(f, "effective {}", value_text(effective)),
             None => f.write_str("not reported by the runner"),
         }
     }
 }
 
-/// Every requested setting that `effective` lacks or contradicts. `dtype: auto` agrees with any type.
+/// Every requested setting that `effective` lacks or contradicts. `dtype: auto` agrees with any type that is named.
 pub fn differences(requested: &Settings, effective: &Settings) -> Vec<Difference> {
-    let honoured = |key: &str, wanted: &Value, got: &Value| is_auto_dtype(key, wanted) || same(wanted, got);
+    let honoured = |key: &str, wanted: &Value, got: &Value| {
+        if is_auto_dtype(key, wanted) { names_dtype(got) } else { same(wanted, got) }
+    };
     requested
         .iter()
         .filter(|(key, wanted)| !effective.get(*key).is_some_and(|got| honoured(key, wanted, got)))
@@ -163,6 +169,11 @@ pub fn differences(requested: &Settings, effective: &Settings) -> Vec<Difference
             effective: effective.get(key).cloned(),
         })
         .collect()
+}
+
+/// Whether a value is a type that a runner can have chosen.
+fn names_dtype(value: &Value) -> bool {
+    Dtype::deserialize(value).is_ok_and(|dtype| dtype != Dtype::Auto)
 }
 
 /// The names of settings that have more than one value among `cells`. A cell without the setting
@@ -228,7 +239,16 @@ mod tests {
     fn auto_agrees_with_any_type_but_not_with_silence() {
         let requested = settings(json!({"dtype": "auto"}));
         assert_eq!(differences(&requested, &settings(json!({"dtype": "f16"}))), []);
-        assert_eq!(differences(&requested, &settings(json!({}))).len(), 1);
+        for said in [json!({}), json!({"dtype": "auto"}), json!({"dtype": null}), json!({"dtype": "fast"})] {
+            assert_eq!(differences(&requested, &settings(said)).len(), 1);
+        }
+    }
+
+    #[test]
+    fn a_text_is_not_the_value_that_it_reads_like() {
+        let found =
+            differences(&settings(json!({"use_cache": true})), &settings(json!({"use_cache": "true"})));
+        assert_eq!(found[0].to_string(), r#"use_cache: requested true, effective "true""#);
     }
 
     #[test]

@@ -87,7 +87,7 @@ impl Timeline {
 
     /// Number of frames.
     pub fn len(&self) -> u32 {
-        self.runs.iter().map(|run| run.count).sum()
+        self.runs.iter().fold(0, |frames, run| frames.saturating_add(run.count))
     }
 
     /// Whether there is no frame.
@@ -97,12 +97,13 @@ impl Timeline {
 
     /// The presentation time stamp of frame `index` in ticks; `None` past the end.
     pub fn pts(&self, index: u32) -> Option<i64> {
-        let mut first = 0;
+        let mut first: u32 = 0;
         for run in &self.runs {
-            if index < first + run.count {
-                return Some(run.start + run.step * i64::from(index - first));
+            let next = first.saturating_add(run.count);
+            if index < next {
+                return run.step.checked_mul(i64::from(index - first))?.checked_add(run.start);
             }
-            first += run.count;
+            first = next;
         }
         None
     }
@@ -196,6 +197,14 @@ mod tests {
         assert!(timeline.runs.len() > FRAMES as usize / 4, "{}", timeline.runs.len());
         let previous = milliseconds(FRAMES - 1);
         assert_eq!(timeline.push(0), Err(TimelineError { index: FRAMES, pts: 0, previous }));
+    }
+
+    #[test]
+    fn a_timeline_that_was_made_to_overflow_is_read_without_harm() {
+        let run = TicksRun { start: i64::MAX, step: i64::MAX, count: u32::MAX };
+        let timeline = Timeline { time_base: TimeBase { num: 1, den: 0 }, runs: vec![run, run] };
+        assert_eq!(timeline.len(), u32::MAX);
+        assert_eq!((timeline.pts(0), timeline.pts(1), timeline.pts(u32::MAX)), (Some(i64::MAX), None, None));
     }
 
     proptest! {

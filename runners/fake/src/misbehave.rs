@@ -50,7 +50,11 @@ pub(crate) fn in_repeat(behaviour: Behaviour, run: &RunSpec) {
             say("{\"event\":\"repeat\",\"cell\":\"0123");
             exit(0);
         }
-        Behaviour::OtherCell => say_event(&Event::Repeat(Box::new(answer_for_another_cell(run)))),
+        Behaviour::OtherCell => {
+            say_event(&Event::Repeat(Box::new(answer_for_another_cell(run))));
+            // A second answer in the same breath would be another fault.
+            hang();
+        }
         Behaviour::NegativeSpan => say_with_negative_span(run),
         _ => {}
     }
