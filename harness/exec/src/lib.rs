@@ -22,6 +22,7 @@ mod memory;
 mod run;
 mod runner;
 pub mod schedule;
+mod secrets;
 mod session;
 mod sink;
 mod stop;

@@ -4,18 +4,20 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
+use crate::secrets;
+
 /// How many lines a failure keeps.
 const LINES: usize = 20;
 
 /// How far back they are looked for.
 const BYTES: u64 = 64 << 10;
 
-/// The last lines of a log; none where it cannot be read, as a failure must not fail for want of its log.
+/// The last lines of a log without the keys that it may hold; none where it cannot be read, as a failure must not fail for want of its log.
 pub(crate) fn tail(path: &Path) -> Vec<String> {
     let Ok(bytes) = last_bytes(path) else { return Vec::new() };
     let text = String::from_utf8_lossy(&bytes);
     let lines: Vec<&str> = text.lines().collect();
-    lines.iter().skip(lines.len().saturating_sub(LINES)).map(|line| (*line).to_owned()).collect()
+    lines.iter().skip(lines.len().saturating_sub(LINES)).map(|line| secrets::masked(line)).collect()
 }
 
 fn last_bytes(path: &Path) -> std::io::Result<Vec<u8>> {

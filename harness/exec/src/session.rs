@@ -9,7 +9,9 @@ use reelbench_protocol::{
     Progress, RepeatResult, RunSpec, differences,
 };
 
-use crate::{RunnerCommand, RunnerError, RunnerLog, RunnerProcess, StopFlag, Unusable, answer, log, time};
+use crate::{
+    RunnerCommand, RunnerError, RunnerLog, RunnerProcess, StopFlag, Unusable, answer, log, secrets, time,
+};
 
 /// The deadline of a timeout that the clock cannot count.
 const FAR_AWAY: Duration = Duration::from_hours(10 * 365 * 24);
@@ -212,6 +214,7 @@ impl Session {
     }
 
     fn refusal(&self, failure: Failure) -> Ending {
+        let failure = Failure { message: secrets::masked(&failure.message), ..failure };
         let end = if failure.kind == FailureKind::Memory { CellEnd::Oom } else { CellEnd::Failed };
         Ending { end, ..self.failed(failure) }
     }
@@ -244,7 +247,7 @@ fn lost(
         RunnerError::Ended(death) if death.is_out_of_memory(&log_tail) => {
             (CellEnd::Oom, FailureKind::Memory, death.to_string())
         }
-        error => (CellEnd::Failed, FailureKind::Internal, error.to_string()),
+        error => (CellEnd::Failed, FailureKind::Internal, secrets::masked(&error.to_string())),
     };
     let stage = place.map(|(progress, _)| progress.stage);
     // Captioning counts scenes: with `done` of them behind it, it was at the next.

@@ -17,3 +17,4 @@ mod mistakes;
 mod noise;
 mod pipeline;
 mod probes;
+mod secrets;
