@@ -88,6 +88,17 @@ pub enum OrderProblem {
     /// The plan is written once.
     #[error("the run is planned a second time")]
     PlannedTwice,
+    /// Nothing follows the end but a run that goes on.
+    #[error("the run is finished, and what follows does not begin with `started`")]
+    Finished,
+    /// A repeat that `bench` would not have believed.
+    #[error("the repeat of cell {cell} cannot be: {problem}; the file was changed by something else")]
+    ImpossibleRepeat {
+        /// The cell.
+        cell: String,
+        /// What is wrong.
+        problem: &'static str,
+    },
     /// Ids are unique.
     #[error("cell {0} is planned twice")]
     DuplicateCell(String),

@@ -1,10 +1,10 @@
 //! A run as its journal tells it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use reelbench_protocol::{
     CacheVerdict, CellEnd, CellId, CellSpec, Conditions, Failure, JournalEvent, Loaded, Manifest, Output,
-    Pass, PlannedCell, RepeatResult, Repeats, RunnerInfo, Warmup,
+    Pass, PlannedCell, RepeatResult, Repeats, RunnerInfo, Span, Warmup,
 };
 
 use crate::error::OrderProblem;
@@ -121,15 +121,10 @@ impl CellRecord {
         }
     }
 
-    /// Adds a repeat. A sample that was taken again after an interruption replaces the first one.
-    fn push(&mut self, result: RepeatResult, turn: usize, conditions: Option<Conditions>) {
-        let (pass, repeat) = (result.pass, result.repeat);
-        if pass == Pass::Measured {
-            self.repeats.retain(|old| (old.pass, old.repeat) != (pass, repeat));
-            self.observed.retain(|old| (old.pass, old.repeat) != (pass, repeat));
-        }
-        self.repeats.push(result);
-        self.observed.push(Observed { repeat, pass, turn, conditions });
+    /// Makes room for a sample that was taken again.
+    fn forget(&mut self, repeat: u32) {
+        self.repeats.retain(|old| (old.pass, old.repeat) != (Pass::Measured, repeat));
+        self.observed.retain(|old| (old.pass, old.repeat) != (Pass::Measured, repeat));
     }
 }
 
@@ -147,6 +142,8 @@ pub(crate) fn tokens(repeat: &RepeatResult) -> BTreeMap<u32, &[u32]> {
 pub(crate) struct Replay {
     run: Run,
     index: BTreeMap<CellId, usize>,
+    /// The samples so far.
+    measured: HashSet<(CellId, u32)>,
     progress: Progress,
     /// Repeats so far.
     turns: usize,
@@ -160,6 +157,9 @@ enum Progress {
     Planned,
 }
 
+/// Longest time that a repeat's clock may show, in nanoseconds: ten years. Sums of such times can be counted.
+const LONGEST_WALL_NS: u64 = 10 * 366 * 24 * 3600 * 1_000_000_000;
+
 impl Replay {
     pub(crate) fn new(manifest: Manifest) -> Self {
         let runner = manifest.runner.clone();
@@ -171,7 +171,7 @@ impl Replay {
             runner,
             completion: Completion::Unfinished,
         };
-        Self { run, index: BTreeMap::new(), progress: Progress::Nothing, turns: 0 }
+        Self { run, index: BTreeMap::new(), measured: HashSet::new(), progress: Progress::Nothing, turns: 0 }
     }
 
     pub(crate) fn finish(self) -> Run {
@@ -182,6 +182,9 @@ impl Replay {
     pub(crate) fn apply(&mut self, event: JournalEvent) -> Result<(), OrderProblem> {
         if self.progress == Progress::Nothing && !matches!(event, JournalEvent::Started { .. }) {
             return Err(OrderProblem::NotStarted);
+        }
+        if self.run.completion == Completion::Finished && !matches!(event, JournalEvent::Started { .. }) {
+            return Err(OrderProblem::Finished);
         }
         match event {
             JournalEvent::Started { .. } => self.start(),
@@ -198,10 +201,7 @@ impl Replay {
                 }
             }
             JournalEvent::Repeat { result, conditions } => {
-                let turn = self.turns;
-                self.turns += 1;
-                let conditions = conditions.map(|conditions| *conditions);
-                self.record(&result.cell.clone())?.push(*result, turn, conditions);
+                self.repeat(*result, conditions.map(|conditions| *conditions))?;
             }
             JournalEvent::CacheChecked { cell, verdict } => self.record(&cell)?.cache_check = Some(verdict),
             JournalEvent::CellEnded { cell, end, failure, log_tail } => {
@@ -239,10 +239,43 @@ impl Replay {
         Ok(())
     }
 
+    /// Adds a repeat. A sample that was taken again after an interruption replaces the first one.
+    fn repeat(&mut self, result: RepeatResult, conditions: Option<Conditions>) -> Result<(), OrderProblem> {
+        check_times(&result)?;
+        let turn = self.turns;
+        self.turns += 1;
+        let (cell, pass, number) = (result.cell.clone(), result.pass, result.repeat);
+        self.record(&cell)?;
+        let is_new = pass != Pass::Measured || self.measured.insert((cell.clone(), number));
+        let record = self.record(&cell)?;
+        if !is_new {
+            record.forget(number);
+        }
+        record.repeats.push(result);
+        record.observed.push(Observed { repeat: number, pass, turn, conditions });
+        Ok(())
+    }
+
     fn record(&mut self, cell: &CellId) -> Result<&mut CellRecord, OrderProblem> {
         let index = self.index.get(cell).copied();
         index
             .and_then(|index| self.run.cells.get_mut(index))
             .ok_or_else(|| OrderProblem::UnknownCell(cell.to_string()))
     }
+}
+
+/// What is written down was believed once, so these hold unless something else wrote it.
+fn check_times(result: &RepeatResult) -> Result<(), OrderProblem> {
+    let RepeatResult { media_s, wall_ns, spans, .. } = result;
+    let end = |span: &Span| span.start_ns.checked_add(span.duration_ns);
+    let problem = if !(media_s.is_finite() && *media_s > 0.0) {
+        "media_s is no length of a film"
+    } else if !(1..=LONGEST_WALL_NS).contains(wall_ns) {
+        "wall_ns is no time that a repeat takes"
+    } else if spans.iter().any(|span| end(span).is_none_or(|end| end > *wall_ns)) {
+        "a span ends after the repeat"
+    } else {
+        return Ok(());
+    };
+    Err(OrderProblem::ImpossibleRepeat { cell: result.cell.to_string(), problem })
 }

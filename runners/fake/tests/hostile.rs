@@ -95,6 +95,8 @@ fn good_answer(cell: &PlannedCell, repeat: u32) -> RepeatResult {
         finish: Some(Finish::Eos),
         ..SceneCaption::default()
     };
+    let mut effective = cell.spec.requested();
+    effective.insert("dtype".to_owned(), json!("f32"));
     RepeatResult {
         cell: cell.id.clone(),
         repeat,
@@ -103,7 +105,7 @@ fn good_answer(cell: &PlannedCell, repeat: u32) -> RepeatResult {
         wall_ns: 1_000,
         spans: Vec::new(),
         output: Output::Caption { scenes: vec![caption] },
-        effective: cell.spec.requested().into_iter().collect(),
+        effective,
         peak_rss_bytes: None,
         peak_vram_bytes: None,
     }
