@@ -137,7 +137,12 @@ pub(crate) struct TestRun {
 
 impl TestRun {
     pub(crate) fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::within(&std::env::temp_dir())
+    }
+
+    /// In a temporary folder of this one.
+    pub(crate) fn within(folder: &Path) -> Self {
+        let folder = tempfile::tempdir_in(folder).unwrap();
         let directory = RunDirectory::create(&folder.path().join("run"), MATRIX).unwrap();
         directory.write_manifest(&manifest(&directory)).unwrap();
         Self { directory, folder }

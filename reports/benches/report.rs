@@ -1,0 +1,174 @@
+//! From the journal of a large run to its report: 1,000,000 stage rows, and 100,000 repeats.
+
+#![expect(missing_docs, reason = "criterion's macros make public functions")]
+#![expect(clippy::unwrap_used, reason = "a bench that cannot go on has failed")]
+
+use std::fs;
+use std::hint::black_box;
+use std::io::{BufWriter, Write as _};
+use std::path::Path;
+use std::time::Duration;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use reelbench_protocol::{
+    Activity, CaptionSettings, CaptionSpec, CellId, CellSpec, Environment, Family, Finish, JournalEvent,
+    JournalLine, Manifest, Output, Pass, PlannedCell, RUN_FORMAT_VERSION, RepeatResult, Repeats,
+    SceneCaption, Span, Stage, VideoSpec, Warmup, Weights, Work,
+};
+use reelbench_reports::{JOURNAL_FILE, MANIFEST_FILE, Run, Template, rebuild};
+
+/// Stages of a captioned scene; a repeat has one row for each, and one for what is left over.
+const STAGES: [Stage; 5] = [Stage::Frames, Stage::Preprocess, Stage::Vision, Stage::Prefill, Stage::Decode];
+
+/// How large a run is.
+#[derive(Clone, Copy)]
+struct Size {
+    cells: u32,
+    repeats: u32,
+    scenes: u32,
+}
+
+impl Size {
+    fn rows(self) -> u32 {
+        self.cells * self.repeats * (self.scenes * STAGES.len() as u32 + 1)
+    }
+}
+
+fn cell(number: u32) -> PlannedCell {
+    let work = Work::Caption(CaptionSpec {
+        model: "model".parse().unwrap(),
+        family: Family::LlavaNext,
+        weights: Weights::Dummy { preset: "llava-next-tiny".to_owned(), seed: u64::from(number) },
+        question: "What happens?".to_owned(),
+        prompt: None,
+        seed: None,
+        settings: CaptionSettings::default(),
+        scene: None,
+        asr: None,
+        ast: None,
+        yolo: None,
+        max_scenes: None,
+    });
+    let spec = CellSpec { video: VideoSpec { id: "film".parse().unwrap(), path: "film.mp4".into() }, work };
+    PlannedCell { id: CellId::of(&spec), spec, stage1_from: None }
+}
+
+fn repeat(cell: &PlannedCell, repeat: u32, scenes: u32) -> RepeatResult {
+    const SPAN_NS: u64 = 1_000_000;
+    let spans = (0..scenes).flat_map(|scene| STAGES.map(|stage| (scene, stage)));
+    let spans: Vec<Span> = (0..)
+        .zip(spans)
+        .map(|(n, (scene, stage))| Span {
+            stage,
+            scene: Some(scene),
+            activity: Activity::Compute,
+            start_ns: n * SPAN_NS,
+            duration_ns: SPAN_NS - u64::from(repeat),
+        })
+        .collect();
+    let caption = |scene| SceneCaption {
+        scene,
+        frame_pts_s: vec![f64::from(scene)],
+        prompt: "What happens?".to_owned(),
+        prompt_tokens: 600,
+        tokens: (0..32).collect(),
+        text: "Two dogs play on a beach while the sun goes down behind them.".to_owned(),
+        finish: Some(Finish::Eos),
+        ttft_ns: Some(SPAN_NS),
+        failure: None,
+    };
+    RepeatResult {
+        cell: cell.id.clone(),
+        repeat,
+        pass: Pass::Measured,
+        media_s: 600.0,
+        wall_ns: spans.len() as u64 * SPAN_NS + u64::from(repeat),
+        spans,
+        output: Output::Caption { scenes: (0..scenes).map(caption).collect() },
+        effective: cell.spec.requested(),
+        peak_rss_bytes: Some(1 << 30),
+        peak_vram_bytes: None,
+    }
+}
+
+/// Writes a run directory.
+fn write(folder: &Path, size: Size) {
+    let manifest = Manifest {
+        format: RUN_FORMAT_VERSION,
+        run_id: "large".to_owned(),
+        name: "large".to_owned(),
+        started: "2026-01-02T03:04:05Z".to_owned(),
+        finished: None,
+        command: vec!["bench".to_owned()],
+        matrix_sha256: String::new(),
+        git: None,
+        session: None,
+        bench_version: "0.1.0".to_owned(),
+        runner: None,
+        binaries: Vec::new(),
+        environment: Environment::default(),
+        inputs: Vec::new(),
+    };
+    fs::write(folder.join(MANIFEST_FILE), serde_json::to_vec(&manifest).unwrap()).unwrap();
+    let mut journal = BufWriter::new(fs::File::create(folder.join(JOURNAL_FILE)).unwrap());
+    let mut tell = |event| {
+        let line = JournalLine { at_ms: 0, event };
+        serde_json::to_writer(&mut journal, &line).unwrap();
+        journal.write_all(b"\n").unwrap();
+    };
+    let cells: Vec<_> = (0..size.cells).map(cell).collect();
+    tell(JournalEvent::Started { format: RUN_FORMAT_VERSION, run_id: "large".to_owned() });
+    tell(JournalEvent::Planned {
+        cells: cells.clone(),
+        skipped: Vec::new(),
+        repeats: Repeats::Fixed(size.repeats),
+        warmup: Warmup::Fixed(0),
+    });
+    for number in 0..size.repeats {
+        for cell in &cells {
+            let result = Box::new(repeat(cell, number, size.scenes));
+            tell(JournalEvent::Repeat { result, conditions: None });
+        }
+    }
+    tell(JournalEvent::Finished);
+}
+
+/// The most memory that this process had so far, in MiB.
+fn peak_memory() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok()).unwrap_or(0_u64) / 1024
+}
+
+fn report(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("a large run");
+    group.sample_size(10).measurement_time(Duration::from_secs(1)).warm_up_time(Duration::from_millis(1));
+    for (what, size) in [
+        ("rows of stages", Size { cells: 100, repeats: 50, scenes: 40 }),
+        ("repeats of one scene", Size { cells: 1_000, repeats: 100, scenes: 1 }),
+        ("repeats of one cell", Size { cells: 1, repeats: 100_000, scenes: 1 }),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), size);
+        let megabytes = fs::metadata(folder.path().join(JOURNAL_FILE)).unwrap().len() / 1_000_000;
+        let Size { cells, repeats, .. } = size;
+        let name =
+            format!("{what}: {} rows, {} repeats, journal {megabytes} MB", size.rows(), cells * repeats);
+        group.bench_function(format!("read and replay, {name}"), |bencher| {
+            bencher.iter(|| Run::load(black_box(folder.path())).unwrap().cells.len());
+        });
+        group.bench_function(format!("report, {name}"), |bencher| {
+            bencher.iter(|| rebuild(black_box(folder.path()), &Template::Embedded).unwrap().paths.len());
+        });
+        eprintln_peak(what);
+    }
+    group.finish();
+}
+
+#[expect(clippy::print_stderr, reason = "a bench prints what matters")]
+fn eprintln_peak(what: &str) {
+    eprintln!("peak memory after {what}: {} MiB", peak_memory());
+}
+
+criterion_group!(benches, report);
+criterion_main!(benches);
