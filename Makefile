@@ -1,5 +1,5 @@
 # Two commands on a fresh machine: `make demo` and `make test`. Both install what is missing first.
-.PHONY: demo test lint bench setup
+.PHONY: demo test lint bench fuzz setup
 
 CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
@@ -23,3 +23,7 @@ lint: setup
 
 bench: setup
 	$(CARGO) bench --locked --workspace
+
+# Each target for a minute, or for SECONDS.
+fuzz: setup
+	@ci/fuzz.sh $(or $(SECONDS),60)

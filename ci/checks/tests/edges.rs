@@ -46,6 +46,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ),
     ("reelbench-runner-fake", &["reelbench-kit", "reelbench-protocol"]),
     ("reelbench-checks", &[]),
+    ("reelbench-hostile", &["reelbench-exec", "reelbench-matrix", "reelbench-protocol", "reelbench-reports"]),
     ("reelbench-testkit", &[]),
 ];
 
