@@ -68,8 +68,8 @@ pub(crate) struct Session {
     process: RunnerProcess,
     log: PathBuf,
     limits: Limits,
-    /// The length of each cell's film in seconds, as its first answer says.
-    lengths: HashMap<CellId, f64>,
+    /// The seconds that so many scenes of each cell's film last, as the first answer says.
+    lengths: HashMap<(CellId, Option<usize>), f64>,
 }
 
 /// An answer and how long it was waited for.
@@ -183,7 +183,7 @@ impl Session {
         result: Box<RepeatResult>,
         waited: Duration,
     ) -> Result<Box<RepeatResult>, Trouble> {
-        let checked = answer::check_repeat(run, &result, waited).and_then(|()| self.check_length(&result));
+        let checked = answer::check_repeat(run, &result, waited).and_then(|()| self.check_length(run, &result));
         if let Err(unusable) = checked {
             return Err(Trouble::Lost(self.unusable(&unusable)));
         }
@@ -201,10 +201,12 @@ impl Session {
         Ok(result)
     }
 
-    /// A film is as long in every repeat. Two readings of one film give the same number to its last bit.
-    fn check_length(&mut self, result: &RepeatResult) -> Result<(), Unusable> {
+    /// A film is as long in every repeat. Two readings of one film give the same number to its last bit. (A check of the cache
+    /// asks the same cell for fewer scenes.)
+    fn check_length(&mut self, run: &RunSpec, result: &RepeatResult) -> Result<(), Unusable> {
         let now = result.media_s;
-        let before = *self.lengths.entry(result.cell.clone()).or_insert(now);
+        let scenes = run.scenes.as_ref().map(|list| list.scenes.len());
+        let before = *self.lengths.entry((run.cell.clone(), scenes)).or_insert(now);
         if before.to_bits() == now.to_bits() { Ok(()) } else { Err(Unusable::OtherLength { before, now }) }
     }
 
