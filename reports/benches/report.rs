@@ -98,6 +98,7 @@ fn write(folder: &Path, size: Size) {
         run_id: "large".to_owned(),
         name: "large".to_owned(),
         started: "2026-01-02T03:04:05Z".to_owned(),
+        changes: Vec::new(),
         finished: None,
         command: vec!["bench".to_owned()],
         matrix_sha256: String::new(),

@@ -17,7 +17,9 @@ pub enum ReportError {
         source: io::Error,
     },
     /// A file cannot be written.
-    #[error("{path}: cannot be written: {source}")]
+    #[error(
+        "{path}: cannot be written: {source}; the journal holds all that was measured: `bench report` writes the rest again"
+    )]
     Write {
         /// The file.
         path: PathBuf,

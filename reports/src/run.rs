@@ -194,7 +194,7 @@ impl Replay {
                 let skipped = skipped.into_iter().map(|skipped| (skipped.cell, Some(skipped.reason)));
                 self.plan(cells.into_iter().map(|cell| (cell, None)).chain(skipped))?;
             }
-            JournalEvent::RunnerStarted { hello } => self.run.runner = Some(hello.runner),
+            JournalEvent::RunnerStarted { hello, .. } => self.run.runner = Some(hello.runner),
             JournalEvent::Loaded { loaded, cells, .. } => {
                 for cell in &cells {
                     self.record(cell)?.loads.push(loaded.clone());

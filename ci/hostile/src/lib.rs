@@ -40,7 +40,7 @@ fn events() -> impl Iterator<Item = JournalEvent> {
 /// What the fixture's runner offers.
 fn capabilities() -> Capabilities {
     let hello = events().find_map(|event| match event {
-        JournalEvent::RunnerStarted { hello } => Some(hello.capabilities),
+        JournalEvent::RunnerStarted { hello, .. } => Some(hello.capabilities),
         _ => None,
     });
     hello.expect("a runner said hello")

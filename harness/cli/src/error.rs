@@ -3,10 +3,10 @@
 use std::io;
 use std::path::PathBuf;
 
-use reelbench_exec::{DirectoryError, ExecError, RunnerError};
+use reelbench_exec::{DirectoryError, ExecError, JournalError, RunnerError};
 use reelbench_fetch::FetchError;
 use reelbench_matrix::{MatrixError, WeightsError};
-use reelbench_protocol::{AsrEngine, Failure};
+use reelbench_protocol::{AsrEngine, Change, Failure};
 use reelbench_reports::ReportError;
 
 use crate::exit_code::Exit;
@@ -38,11 +38,15 @@ pub(crate) enum BenchError {
     Directory(#[from] DirectoryError),
     #[error(transparent)]
     Report(#[from] ReportError),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
     #[error(
-        "{} ({used_by}) is not what it was when the run began: put it back, or begin a new run with --out",
-        path.display()
+        "{} cannot go on as it began:\n{}\nput that back, or begin a new run with --out; --accept-changes goes on all the \
+         same, and the report says what changed",
+        directory.display(),
+        changes.iter().map(|change| format!("  {change}")).collect::<Vec<_>>().join("\n")
     )]
-    Changed { used_by: String, path: PathBuf },
+    Changed { directory: PathBuf, changes: Vec<Change> },
     #[error("{0}")]
     Probe(Failure),
     #[error("cannot listen for interrupts ({0})")]

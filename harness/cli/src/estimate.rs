@@ -51,11 +51,7 @@ impl Estimates {
             answers.insert(cell.id.clone(), answer.clone());
         }
         // What an accelerator has, only the runner knows.
-        let on_processor = match device {
-            Device::Cpu => true,
-            Device::Auto => hello.capabilities.devices.iter().all(|device| device == "cpu"),
-            Device::Cuda(_) => false,
-        };
+        let on_processor = hello.capabilities.is_processor(device);
         Ok(Self { answers, available: on_processor.then(available_memory).flatten() })
     }
 

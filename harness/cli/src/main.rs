@@ -12,6 +12,7 @@ mod manifest;
 mod plan;
 mod print;
 mod progress;
+mod resume;
 mod runners;
 
 use std::process::ExitCode;

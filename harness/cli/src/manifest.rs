@@ -7,7 +7,6 @@ use std::time::SystemTime;
 use reelbench_exec::{Inputs, RunDirectory, environment, hash_bytes, hash_file, rfc3339};
 use reelbench_protocol::{FileHash, GitRevision, Manifest, RUN_FORMAT_VERSION};
 
-use crate::error::BenchError;
 use crate::plan::Planned;
 
 /// What the runner's program is used by.
@@ -30,23 +29,8 @@ pub(crate) fn manifest(planned: &Planned, directory: &RunDirectory, inputs: &Inp
         binaries: binaries(&planned.runner.program),
         environment: environment(),
         inputs: inputs.hashes.clone(),
+        changes: Vec::new(),
     }
-}
-
-/// Refuses to go on with a run when what it measures is no longer what it was.
-///
-/// # Errors
-/// When a film, a weight file or the runner changed or is gone.
-pub(crate) fn refuse_changes(before: &Manifest, now: &Manifest) -> Result<(), BenchError> {
-    let runners = before.binaries.iter().filter(|file| file.used_by == RUNNER);
-    for old in before.inputs.iter().chain(runners) {
-        let mut candidates = now.inputs.iter().chain(&now.binaries);
-        let same = candidates.any(|new| new.used_by == old.used_by && new.sha256 == old.sha256);
-        if !same {
-            return Err(BenchError::Changed { used_by: old.used_by.clone(), path: old.path.clone() });
-        }
-    }
-    Ok(())
 }
 
 /// The revision that `bench` was built from, as its build script found it.

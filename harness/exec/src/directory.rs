@@ -20,7 +20,7 @@ pub enum DirectoryError {
     #[error("{} is not empty and not a run: choose another --out", .0.display())]
     NotEmpty(PathBuf),
     /// It is no run.
-    #[error("{} is not a run: it has no manifest.json; if a run was killed before it began, delete it and start again", .0.display())]
+    #[error("{} is not a run: it has no manifest.json; begin one with --out", .0.display())]
     NotRun(PathBuf),
     /// Its manifest cannot be read.
     #[error("{}: not a manifest this version can read ({reason})", path.display())]
@@ -29,19 +29,6 @@ pub enum DirectoryError {
         path: PathBuf,
         /// Why.
         reason: String,
-    },
-    /// It was made from another matrix.
-    #[error(
-        "{} was made from another matrix ({recorded:.12}…, not {given:.12}…): give the matrix it was made from, \
-         which is its matrix.yaml, or start a new run", path.display()
-    )]
-    OtherMatrix {
-        /// The run.
-        path: PathBuf,
-        /// SHA-256 of its matrix.
-        recorded: String,
-        /// SHA-256 of the matrix given.
-        given: String,
     },
     /// A file in it cannot be read or written.
     #[error("cannot {action} {} ({source})", path.display())]
@@ -82,24 +69,42 @@ impl RunDirectory {
         if entries.next().is_some() {
             return Err(DirectoryError::NotEmpty(root.to_owned()));
         }
-        directory.write("matrix.yaml", matrix)?;
-        let logs = root.join("logs");
-        fs::create_dir(&logs).map_err(failed("make", &logs))?;
+        directory.prepare(matrix)?;
         Ok(directory)
     }
 
-    /// Opens a run to go on with it, if it was made from this matrix.
+    /// Writes what stands in a run's directory before its manifest.
     ///
     /// # Errors
-    /// When it is no run, of another format, or made from another matrix.
-    pub fn resume(root: &Path, matrix: &[u8]) -> Result<(Self, Manifest), DirectoryError> {
-        let (directory, manifest) = Self::open(root)?;
-        let given = hash_bytes(matrix);
-        if given != manifest.matrix_sha256 {
-            let recorded = manifest.matrix_sha256;
-            return Err(DirectoryError::OtherMatrix { path: root.to_owned(), recorded, given });
+    /// When it cannot be written.
+    pub fn prepare(&self, matrix: &[u8]) -> Result<(), DirectoryError> {
+        self.write(MATRIX, matrix)?;
+        let logs = self.root.join(LOGS);
+        fs::create_dir_all(&logs).map_err(failed("make", &logs))
+    }
+
+    /// Has the run go on with another matrix. The one so far is kept beside it as `matrix-HASH.yaml`.
+    ///
+    /// # Errors
+    /// When a file cannot be read or written.
+    pub fn replace_matrix(&self, matrix: &[u8]) -> Result<(), DirectoryError> {
+        let path = self.root.join(MATRIX);
+        let before = fs::read(&path).map_err(failed("read", &path))?;
+        self.write(&format!("matrix-{:.8}.yaml", hash_bytes(&before)), &before)?;
+        self.write(MATRIX, matrix)
+    }
+
+    /// Opens a run to go on with it. There is no manifest where `bench` was killed before the run began; then
+    /// [`RunDirectory::prepare`] has to be called again.
+    ///
+    /// # Errors
+    /// When it is no run, or of another format.
+    pub fn resume(root: &Path) -> Result<(Self, Option<Manifest>), DirectoryError> {
+        match Self::open(root) {
+            Ok((directory, manifest)) => Ok((directory, Some(manifest))),
+            Err(DirectoryError::NotRun(_)) if is_unborn(root) => Ok((Self::at(root)?, None)),
+            Err(error) => Err(error),
         }
-        Ok((directory, manifest))
     }
 
     /// Opens a run to read it.
@@ -168,7 +173,7 @@ impl RunDirectory {
     /// When it cannot be written.
     pub fn write(&self, name: &str, content: &[u8]) -> Result<(), DirectoryError> {
         let path = self.root.join(name);
-        let temporary = self.root.join(format!(".{name}.part"));
+        let temporary = self.root.join(part_of(name));
         let write = || {
             let mut file = File::create(&temporary)?;
             file.write_all(content)?;
@@ -181,7 +186,7 @@ impl RunDirectory {
 
     /// The log of the next runner process: the first `logs/N.log` that is not there yet.
     pub(crate) fn next_log(&self) -> Result<PathBuf, DirectoryError> {
-        let logs = self.root.join("logs");
+        let logs = self.root.join(LOGS);
         fs::create_dir_all(&logs).map_err(failed("make", &logs))?;
         let count = fs::read_dir(&logs).map_err(failed("read", &logs))?.count();
         let numbered = (count + 1..).map(|number| logs.join(format!("{number}.log")));
@@ -200,6 +205,25 @@ impl RunDirectory {
 }
 
 const MANIFEST: &str = "manifest.json";
+const MATRIX: &str = "matrix.yaml";
+const LOGS: &str = "logs";
+
+/// Whether a folder holds no more than what [`RunDirectory::create`] leaves when it is killed.
+fn is_unborn(root: &Path) -> bool {
+    let Ok(entries) = fs::read_dir(root) else { return false };
+    let is_of_create =
+        |name: &str| [MATRIX, LOGS].contains(&name) || is_part_of(name, MATRIX) || is_part_of(name, MANIFEST);
+    entries.flatten().all(|entry| entry.file_name().to_str().is_some_and(is_of_create))
+}
+
+fn is_part_of(name: &str, file: &str) -> bool {
+    name == part_of(file)
+}
+
+/// What a file is called until it is whole.
+fn part_of(file: &str) -> String {
+    format!(".{file}.part")
+}
 
 fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> DirectoryError {
     let path = path.to_owned();
@@ -212,7 +236,7 @@ mod tests {
 
     use super::*;
 
-    const MATRIX: &[u8] = b"version: 1\n";
+    const GIVEN: &[u8] = b"version: 1\n";
 
     fn manifest(directory: &RunDirectory) -> Manifest {
         Manifest {
@@ -222,7 +246,7 @@ mod tests {
             started: time::rfc3339(SystemTime::now()),
             finished: None,
             command: vec!["bench".to_owned()],
-            matrix_sha256: hash_bytes(MATRIX),
+            matrix_sha256: hash_bytes(GIVEN),
             git: None,
             session: None,
             bench_version: "0.1.0".to_owned(),
@@ -230,41 +254,52 @@ mod tests {
             binaries: Vec::new(),
             environment: Environment::default(),
             inputs: Vec::new(),
+            changes: Vec::new(),
         }
     }
 
     #[test]
-    fn a_new_run_can_be_resumed_with_its_own_matrix_only() {
+    fn a_run_can_be_resumed_from_when_it_was_made() {
         let folder = tempfile::tempdir().unwrap();
         let root = RunDirectory::default_path(&folder.path().join("runs"), "seed", SystemTime::UNIX_EPOCH);
         assert!(root.ends_with("runs/seed-19700101T000000Z"));
-        let directory = RunDirectory::create(&root, MATRIX).unwrap();
-        assert!(matches!(RunDirectory::resume(&root, MATRIX), Err(DirectoryError::NotRun(_))));
+        assert!(matches!(RunDirectory::resume(&root), Err(DirectoryError::NotRun(_))));
+        let directory = RunDirectory::create(&root, GIVEN).unwrap();
+        fs::write(root.join(".manifest.json.part"), "{").unwrap();
+        assert_eq!(RunDirectory::resume(&root).unwrap(), (directory.clone(), None));
         let written = manifest(&directory);
         directory.write_manifest(&written).unwrap();
-        let (again, read) = RunDirectory::resume(&root, MATRIX).unwrap();
-        assert_eq!((again, read), (directory.clone(), written));
-        let error = RunDirectory::resume(&root, b"version: 1\n# changed\n").unwrap_err();
-        assert!(matches!(error, DirectoryError::OtherMatrix { .. }), "{error}");
-        assert!(matches!(RunDirectory::create(&root, MATRIX), Err(DirectoryError::IsRun(_))));
-        assert_eq!(fs::read(root.join("matrix.yaml")).unwrap(), MATRIX);
+        assert_eq!(RunDirectory::resume(&root).unwrap(), (directory.clone(), Some(written)));
+        assert!(matches!(RunDirectory::create(&root, GIVEN), Err(DirectoryError::IsRun(_))));
+        assert_eq!(fs::read(root.join("matrix.yaml")).unwrap(), GIVEN);
         let names: Vec<_> = fs::read_dir(&root).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert!(names.iter().all(|name| !name.to_string_lossy().ends_with(".part")), "{names:?}");
+    }
+
+    #[test]
+    fn a_replaced_matrix_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = RunDirectory::create(folder.path(), GIVEN).unwrap();
+        directory.replace_matrix(b"version: 1\n# other\n").unwrap();
+        let kept = folder.path().join(format!("matrix-{:.8}.yaml", hash_bytes(GIVEN)));
+        assert_eq!(fs::read(kept).unwrap(), GIVEN);
+        assert_eq!(fs::read(folder.path().join("matrix.yaml")).unwrap(), b"version: 1\n# other\n");
     }
 
     #[test]
     fn other_peoples_files_are_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("thesis.tex"), "").unwrap();
-        let error = RunDirectory::create(folder.path(), MATRIX).unwrap_err();
+        let error = RunDirectory::create(folder.path(), GIVEN).unwrap_err();
         assert!(matches!(error, DirectoryError::NotEmpty(_)), "{error}");
+        assert!(matches!(RunDirectory::resume(folder.path()), Err(DirectoryError::NotRun(_))));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]
     fn a_manifest_of_another_format_is_refused() {
         let folder = tempfile::tempdir().unwrap();
-        let directory = RunDirectory::create(folder.path(), MATRIX).unwrap();
+        let directory = RunDirectory::create(folder.path(), GIVEN).unwrap();
         directory.write_manifest(&Manifest { format: 9, ..manifest(&directory) }).unwrap();
         let error = RunDirectory::open(folder.path()).unwrap_err();
         assert!(error.to_string().contains("its format is 9, this version reads 1"), "{error}");
@@ -273,7 +308,7 @@ mod tests {
     #[test]
     fn logs_are_numbered() {
         let folder = tempfile::tempdir().unwrap();
-        let directory = RunDirectory::create(folder.path(), MATRIX).unwrap();
+        let directory = RunDirectory::create(folder.path(), GIVEN).unwrap();
         let first = directory.next_log().unwrap();
         assert!(first.ends_with("logs/1.log"));
         fs::write(&first, "").unwrap();

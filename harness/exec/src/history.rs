@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use reelbench_protocol::{
-    CellEnd, CellId, Device, Failure, JournalEvent, Output, Pass, PlannedCell, RepeatResult, Repeats,
-    SkippedCell, Warmup,
+    CellEnd, CellId, Failure, JournalEvent, Output, Pass, PlannedCell, RepeatResult, Repeats, SkippedCell,
+    Warmup,
 };
 use reelbench_stats::{Enough, enough};
 
@@ -19,8 +19,6 @@ pub(crate) struct History {
     pub(crate) planned: Option<Planned>,
     /// Whether every cell has ended.
     pub(crate) finished: bool,
-    /// The device of the first load.
-    pub(crate) device: Option<Device>,
     samples: HashMap<CellId, Samples>,
     ended: HashMap<CellId, (CellEnd, Failure)>,
     found: HashMap<CellId, Found>,
@@ -67,9 +65,6 @@ impl History {
                 self.planned =
                     Some(Planned { cells: cells.clone(), skipped: skipped.clone(), repeats, warmup });
             }
-            JournalEvent::Loaded { load, .. } => {
-                self.device.get_or_insert(load.device);
-            }
             JournalEvent::Repeat { result, .. } => self.note_repeat(result),
             JournalEvent::CellEnded { cell, end, failure, .. } => {
                 self.ended.insert(cell.clone(), (*end, failure.clone()));
@@ -80,6 +75,7 @@ impl History {
             JournalEvent::Finished => self.finished = true,
             JournalEvent::Started { .. }
             | JournalEvent::RunnerStarted { .. }
+            | JournalEvent::Loaded { .. }
             | JournalEvent::Interrupted
             | JournalEvent::OutOfTime { .. } => {}
         }

@@ -20,8 +20,8 @@ use self::process::Process;
 use crate::history::{History, Planned};
 use crate::session::{Ending, Limits};
 use crate::{
-    CellLeft, Counts, DirectoryError, Journal, JournalError, Observer, Order, RunDirectory, RunEvent,
-    RunnerCommand, RunnerError, Sink, StopFlag,
+    CellLeft, Counts, DirectoryError, Journal, JournalError, MemoryLimit, Observer, Order, RunDirectory,
+    RunEvent, RunnerCommand, RunnerError, Sink, StopFlag,
 };
 
 /// What is to be run. On a run that goes on, the cells and the numbers of repeats that its journal
@@ -43,6 +43,8 @@ pub struct RunPlan {
     pub timeout: Duration,
     /// What the run may take from each start, if there is an end to it.
     pub run_timeout: Option<Duration>,
+    /// What a runner may allocate.
+    pub memory_limit: MemoryLimit,
     /// What the order is drawn from.
     pub seed: u64,
     /// The order.
@@ -78,14 +80,6 @@ pub enum ExecError {
     /// No runner can be started.
     #[error(transparent)]
     Runner(#[from] RunnerError),
-    /// Going on with another device would compare what cannot be compared.
-    #[error("the run was begun with device {before} and would go on with {now}: give --device {before}")]
-    OtherDevice {
-        /// The device so far.
-        before: Device,
-        /// The device asked for.
-        now: Device,
-    },
     /// The journals of the two sides name different cells.
     #[error("{} and {} were begun with different plans, so they are not one session: begin a new one in new directories", base.display(), head.display())]
     OtherPlans {
@@ -211,9 +205,6 @@ impl<'a> Run<'a> {
 
     /// Begins or goes on with a plan, unless the journal has its own. Gives the one that stands.
     fn begin(&mut self, plan: Planned) -> Result<Planned, ExecError> {
-        if let Some(before) = self.history.device.filter(|&before| before != self.plan.device) {
-            return Err(ExecError::OtherDevice { before, now: self.plan.device });
-        }
         if !self.history.finished {
             let run_id = self.directory.run_id().to_owned();
             self.record(&JournalEvent::Started { format: RUN_FORMAT_VERSION, run_id })?;

@@ -2,18 +2,19 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use reelbench_matrix::ByteSize;
 use reelbench_protocol::{Command, Event, Hello, PROTOCOL_VERSION};
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
+use crate::guard::Guard;
 use crate::mailbox::{Garbage, Mailbox, Message};
-use crate::{Death, StopFlag};
+use crate::{Death, Killer, StopFlag, memory};
 
 /// How long a runner may take to say hello.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(30);
@@ -56,6 +57,19 @@ pub enum RunnerError {
         /// Why.
         source: io::Error,
     },
+    /// The process that watches over it does not start.
+    #[error("cannot start /bin/sh ({0}), which ends a runner's processes should bench be killed")]
+    Guard(#[source] io::Error),
+    /// The kernel does not take the limit of its memory.
+    #[error(
+        "cannot limit the runner's memory to {limit} ({source}); run.memory_limit: none goes without a limit"
+    )]
+    MemoryLimit {
+        /// The limit.
+        limit: ByteSize,
+        /// Why.
+        source: io::Error,
+    },
     /// Its log cannot be written.
     #[error("cannot write the runner's log {} ({source})", path.display())]
     Log {
@@ -95,8 +109,7 @@ pub enum RunnerError {
 /// A running runner.
 ///
 /// It has a process group of its own, and the whole group is killed with it, so that nothing it
-/// started stays behind. Should `bench` itself be killed, the runner's standard input ends: a runner
-/// exits then, once it is done with the command at hand (`reelbench-kit` does).
+/// started stays behind, however `bench` itself ends.
 ///
 /// Three threads wait in the kernel for it: for its output, for room in its input, and for its end. The
 /// harness sleeps on one channel, so it uses no processor time while a repeat is measured.
@@ -104,7 +117,7 @@ pub enum RunnerError {
 pub struct RunnerProcess {
     name: String,
     child: Child,
-    group: Pid,
+    guard: Guard,
     commands: Sender<Vec<u8>>,
     mailbox: Mailbox,
     stop: StopFlag,
@@ -112,6 +125,8 @@ pub struct RunnerProcess {
     /// Which of its two ends have been seen, and until when the other one is waited for.
     parting: Option<Parting>,
     torn: Option<Garbage>,
+    /// What the kernel's count of kills for want of memory was when it started.
+    oom_kills_before: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -137,34 +152,38 @@ impl RunnerProcess {
         log: &RunnerLog,
         stop: &StopFlag,
     ) -> Result<(Self, Hello), RunnerError> {
-        let child = std::process::Command::new(&command.program)
+        let guard = Guard::start().map_err(RunnerError::Guard)?;
+        let oom_kills = memory::oom_kills();
+        let child = guard
+            .admit(&mut std::process::Command::new(&command.program))
             .args(&command.args)
             .envs(command.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(log.open()?)
-            .process_group(0)
             .spawn()
             .map_err(|source| RunnerError::Spawn {
                 name: command.name.clone(),
                 program: command.program.clone(),
                 source,
             })?;
-        let mut process = Self::watch(command.name.clone(), child, stop);
+        memory::offer_to_oom_killer(child.id());
+        let mut process = Self::watch(command.name.clone(), child, guard, stop);
+        process.oom_kills_before = oom_kills;
         let hello = process.hello()?;
         Ok((process, hello))
     }
 
     /// Starts the threads that wait for a fresh child.
-    fn watch(name: String, mut child: Child, stop: &StopFlag) -> Self {
-        let group = Pid::from_child(&child);
+    fn watch(name: String, mut child: Child, guard: Guard, stop: &StopFlag) -> Self {
+        let pid = Pid::from_child(&child);
         let (mailbox, reader) = Mailbox::new();
         if let Some(output) = child.stdout.take() {
             thread::spawn(move || reader.read(output));
         }
         let exited = mailbox.sender();
         let exit_watch = thread::spawn(move || {
-            wait_unreaped(group);
+            wait_unreaped(pid);
             // Nobody listens when we ended it ourselves.
             let _ = exited.send(Message::Exited);
         });
@@ -177,13 +196,14 @@ impl RunnerProcess {
         Self {
             name,
             child,
-            group,
+            guard,
             commands,
             mailbox,
             stop: stop.clone(),
             exit_watch: Some(exit_watch),
             parting: None,
             torn: None,
+            oom_kills_before: None,
         }
     }
 
@@ -203,9 +223,18 @@ impl RunnerProcess {
         }
     }
 
-    /// The id of the process, which is also that of its group.
+    /// The id of the process.
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Bounds what it may allocate from here on.
+    ///
+    /// # Errors
+    /// When the system offers no such limit.
+    pub fn limit_memory(&self, limit: ByteSize) -> Result<(), RunnerError> {
+        memory::limit(Pid::from_child(&self.child), limit)
+            .map_err(|source| RunnerError::MemoryLimit { limit, source })
     }
 
     /// Sends a command. A runner that cannot be reached shows when its answer is waited for.
@@ -245,7 +274,7 @@ impl RunnerProcess {
                 (Ok(Message::OutputClosed), None) => self.part(FirstSign::OutputClosed),
                 (Ok(Message::Exited), None) => {
                     // What it started may hold its output open.
-                    self.kill_group();
+                    self.guard.kill_group();
                     self.part(FirstSign::Exited);
                 }
                 (Ok(Message::OutputClosed | Message::Exited), Some(_)) => {
@@ -277,7 +306,9 @@ impl RunnerProcess {
     fn ended(&mut self, seen: FirstSign) -> RunnerError {
         let status = self.end();
         let death = match (seen, status) {
-            (FirstSign::Exited, Some(status)) => Death::of(status),
+            (FirstSign::Exited, Some(status)) => {
+                Death::of(status, Killer::by_count(self.oom_kills_before, memory::oom_kills()))
+            }
             (FirstSign::OutputClosed, _) | (_, None) => Death::ClosedOutput,
         };
         match self.torn.take() {
@@ -298,16 +329,13 @@ impl RunnerProcess {
     /// Kills the whole group and reaps the process.
     fn end(&mut self) -> Option<std::process::ExitStatus> {
         if let Some(exit_watch) = self.exit_watch.take() {
-            self.kill_group();
+            self.guard.kill_group();
             // Only after this may the process be reaped: until then its id has to stay its own.
             let _ = exit_watch.join();
         }
-        self.child.wait().ok()
-    }
-
-    fn kill_group(&self) {
-        // It fails only when nobody is left.
-        let _ = kill_process_group(self.group, Signal::KILL);
+        let status = self.child.wait().ok();
+        self.guard.reap();
+        status
     }
 }
 
@@ -390,6 +418,7 @@ mod tests {
             name: "parrot".to_owned(),
             program: "/bin/sh".into(),
             args: vec!["-c".to_owned(), script],
+            variables: Vec::new(),
         };
         let (mut process, _) =
             RunnerProcess::start(&command, &RunnerLog::Inherited, &StopFlag::new()).unwrap();

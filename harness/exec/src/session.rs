@@ -9,8 +9,10 @@ use reelbench_protocol::{
     Progress, RepeatResult, RunSpec, differences,
 };
 
+use crate::log::Log;
 use crate::{
-    RunnerCommand, RunnerError, RunnerLog, RunnerProcess, StopFlag, Unusable, answer, log, secrets, time,
+    ByteSize, RunnerCommand, RunnerError, RunnerLog, RunnerProcess, StopFlag, Unusable, answer, death,
+    memory, secrets, time,
 };
 
 /// The deadline of a timeout that the clock cannot count.
@@ -66,8 +68,9 @@ impl Limits {
 #[derive(Debug)]
 pub(crate) struct Session {
     process: RunnerProcess,
-    log: PathBuf,
+    log: Log,
     limits: Limits,
+    memory_limit: Option<ByteSize>,
     /// The seconds that so many scenes of each cell's film last, as the first answer says.
     lengths: HashMap<(CellId, Option<usize>), f64>,
 }
@@ -92,25 +95,36 @@ impl Session {
         limits: Limits,
         stop: &StopFlag,
     ) -> Result<(Self, Hello), Trouble> {
-        match RunnerProcess::start(command, &RunnerLog::File(log.clone()), stop) {
-            Ok((process, hello)) => Ok((Self { process, log, limits, lengths: HashMap::new() }, hello)),
+        let started = RunnerProcess::start(command, &RunnerLog::File(log.clone()), stop);
+        let log = Log::new(log);
+        match started {
+            Ok((process, hello)) => {
+                Ok((Self { process, log, limits, memory_limit: None, lengths: HashMap::new() }, hello))
+            }
             Err(
                 error @ (RunnerError::Spawn { .. }
+                | RunnerError::Guard(_)
                 | RunnerError::Log { .. }
                 | RunnerError::OtherProtocol { .. }),
             ) => Err(Trouble::NoRunner(error)),
             Err(RunnerError::TimedOut) => {
                 let message = "the runner said no hello within 30 s of its start";
                 let failure = Failure::new(FailureKind::Internal, message);
-                Err(Trouble::Lost(Ending { end: CellEnd::Failed, failure, log_tail: log::tail(&log) }))
+                Err(Trouble::Lost(Ending { end: CellEnd::Failed, failure, log_tail: log.tail() }))
             }
-            Err(error) => Err(lost(&log, error, None, limits)),
+            Err(error) => Err(lost(&log, None, error, None, limits)),
         }
     }
 
     /// The id of the runner's process.
     pub(crate) fn runner_id(&self) -> u32 {
         self.process.id()
+    }
+
+    /// Bounds what the process may allocate. What breaks the bound is out of memory.
+    pub(crate) fn limit_memory(&mut self, limit: Option<ByteSize>) -> Result<(), RunnerError> {
+        self.memory_limit = limit;
+        limit.map_or(Ok(()), |limit| self.process.limit_memory(limit))
     }
 
     /// Has weights loaded.
@@ -135,6 +149,7 @@ impl Session {
         device: Device,
         on_progress: &mut dyn FnMut(Progress),
     ) -> Result<Box<RepeatResult>, Trouble> {
+        self.log.begin_part();
         match self.ask(&Command::Run(Box::new(run.clone())), on_progress) {
             Ok(Answer { event: Event::Repeat(result), waited }) => self.believe(run, device, result, waited),
             Ok(Answer { event: Event::Failed(failure), .. }) => Err(Trouble::Refused(self.refusal(failure))),
@@ -183,7 +198,8 @@ impl Session {
         result: Box<RepeatResult>,
         waited: Duration,
     ) -> Result<Box<RepeatResult>, Trouble> {
-        let checked = answer::check_repeat(run, &result, waited).and_then(|()| self.check_length(run, &result));
+        let checked =
+            answer::check_repeat(run, &result, waited).and_then(|()| self.check_length(run, &result));
         if let Err(unusable) = checked {
             return Err(Trouble::Lost(self.unusable(&unusable)));
         }
@@ -217,27 +233,29 @@ impl Session {
 
     fn refusal(&self, failure: Failure) -> Ending {
         let failure = Failure { message: secrets::masked(&failure.message), ..failure };
-        let end = if failure.kind == FailureKind::Memory { CellEnd::Oom } else { CellEnd::Failed };
+        let of_memory = failure.kind == FailureKind::Memory || death::tells_of_memory(&failure.message);
+        let end = if of_memory { CellEnd::Oom } else { CellEnd::Failed };
         Ending { end, ..self.failed(failure) }
     }
 
     fn failed(&self, failure: Failure) -> Ending {
-        Ending { end: CellEnd::Failed, failure, log_tail: log::tail(&self.log) }
+        Ending { end: CellEnd::Failed, failure, log_tail: self.log.tail() }
     }
 
     fn lost(&self, error: RunnerError, place: Option<(Progress, CellKind)>) -> Trouble {
-        lost(&self.log, error, place, self.limits)
+        lost(&self.log, self.memory_limit, error, place, self.limits)
     }
 }
 
 /// The end of a process as the end of a cell.
 fn lost(
-    log: &std::path::Path,
+    log: &Log,
+    memory_limit: Option<ByteSize>,
     error: RunnerError,
     place: Option<(Progress, CellKind)>,
     limits: Limits,
 ) -> Trouble {
-    let log_tail = log::tail(log);
+    let log_tail = log.tail();
     let (end, kind, message) = match error {
         RunnerError::Stopped => return Trouble::Stopped,
         RunnerError::TimedOut if limits.is_over() => return Trouble::OutOfTime,
@@ -247,7 +265,8 @@ fn lost(
             (CellEnd::Timeout, FailureKind::Internal, message)
         }
         RunnerError::Ended(death) if death.is_out_of_memory(&log_tail) => {
-            (CellEnd::Oom, FailureKind::Memory, death.to_string())
+            let reason = memory::reason(death, &log_tail, memory_limit);
+            (CellEnd::Oom, FailureKind::Memory, reason)
         }
         error => (CellEnd::Failed, FailureKind::Internal, secrets::masked(&error.to_string())),
     };

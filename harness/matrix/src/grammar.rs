@@ -19,6 +19,9 @@ const ID: Shape = Shape::pattern("^[A-Za-z0-9._-]{1,100}$");
 const NAME: Shape = Shape::pattern("^[a-z0-9-]{1,100}$");
 const PERCENTAGE: Shape = Shape::Text { pattern: Some(r"^\d+(\.\d+)?%$"), such_as: Some("5%") };
 
+const MEMORY_LIMIT: Shape =
+    Shape::Text { pattern: Some(r"^(auto|none|\d+(\.\d+)? ?([TGMK]iB|[TGM]B|kB))$"), such_as: Some("8GB") };
+
 const USE_CACHE: Shape = Shape::Flag;
 const DTYPE: Shape = Shape::word::<Dtype>();
 const FRAMES_PER_SCENE: Shape = Shape::up_to(64);
@@ -225,6 +228,11 @@ pub(crate) const RUN: Keys = Keys::new(&[
         "run_timeout",
         DURATION,
         "Longest time of the whole run, which can be resumed; default none.",
+    ),
+    Key::optional(
+        "memory_limit",
+        MEMORY_LIMIT,
+        "What a runner may allocate: auto (what the machine has), none, or a size such as 8GB; default auto.",
     ),
     Key::optional(
         "device",

@@ -19,6 +19,7 @@ mod layout;
 mod link;
 mod load;
 mod matrix;
+mod memory_limit;
 mod needs;
 mod node;
 mod point;
@@ -44,6 +45,7 @@ pub use hub::{
 };
 pub use load::load_spec;
 pub use matrix::{Matrix, Reference, Video};
+pub use memory_limit::{ByteSize, MemoryLimit, NotAMemoryLimit};
 pub use needs::Needs;
 pub use problem::{MatrixError, MatrixReport, Place, Problem, Severity};
 pub use run::{Gate, HowMany, Order, Run, RunOverrides};

@@ -123,6 +123,9 @@ impl Matrix {
                 HowMany::Auto => AUTO_WARMUP,
             };
         }
+        if let Some(memory_limit) = overrides.memory_limit {
+            self.run.memory_limit = memory_limit;
+        }
         if let Some(device) = overrides.device {
             self.run.device = device;
             self.device_place = None;

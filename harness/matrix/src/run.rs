@@ -12,6 +12,8 @@ pub(crate) const AUTO_REPEATS: AdaptiveRepeats =
 /// What `warmup: auto` means.
 pub(crate) const AUTO_WARMUP: Warmup = Warmup::UntilWarm { at_most: 5, within: 0.05 };
 
+use crate::memory_limit::MemoryLimit;
+
 /// The `run` part of a matrix.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Run {
@@ -23,6 +25,8 @@ pub struct Run {
     pub timeout: Duration,
     /// Longest time the whole run may take, if there is an end to it.
     pub run_timeout: Option<Duration>,
+    /// What a runner may allocate.
+    pub memory_limit: MemoryLimit,
     /// Where to compute.
     pub device: Device,
     /// Seed of the order of repeats, and of tokens where they are drawn.
@@ -42,6 +46,7 @@ impl Default for Run {
             warmup: Warmup::Fixed(1),
             timeout: Duration::from_mins(30),
             run_timeout: None,
+            memory_limit: MemoryLimit::Auto,
             device: Device::Auto,
             seed: 0,
             order: Order::Interleaved,
@@ -60,6 +65,8 @@ pub struct RunOverrides {
     pub warmup: Option<HowMany>,
     /// Where to compute.
     pub device: Option<Device>,
+    /// What a runner may allocate.
+    pub memory_limit: Option<MemoryLimit>,
 }
 
 /// A number of repeats, or that their times decide it.

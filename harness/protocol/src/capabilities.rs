@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AsrEngine, CaptionSettings, Choice, Detector, Dtype, Family, Quantization, Tracker, Unit};
+use crate::{
+    AsrEngine, CaptionSettings, Choice, Detector, Device, Dtype, Family, Quantization, Tracker, Unit,
+};
 
 /// The environment variable by which `bench gate --self-test` has a runner take longer on purpose: `decode:25%` makes
 /// every span of a stage a quarter longer, `all:25%` that of every stage.
@@ -122,6 +124,15 @@ pub struct Refusal {
 }
 
 impl Capabilities {
+    /// Whether this runner computes on a processor where this device is asked for.
+    pub fn is_processor(&self, device: Device) -> bool {
+        match device {
+            Device::Cpu => true,
+            Device::Auto => self.devices.iter().all(|device| device == "cpu"),
+            Device::Cuda(_) => false,
+        }
+    }
+
     /// The captioner of a family, if offered.
     pub fn captioner(&self, family: Family) -> Option<&CaptionerSupport> {
         self.captioners.iter().find(|captioner| captioner.family == family)

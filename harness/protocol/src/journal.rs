@@ -43,6 +43,9 @@ pub enum JournalEvent {
     RunnerStarted {
         /// What it said.
         hello: Box<Hello>,
+        /// Bytes that it may allocate, where that is limited.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        memory_limit_bytes: Option<u64>,
     },
     /// Weights were loaded.
     Loaded {

@@ -1,6 +1,7 @@
 //! What a run was made from: enough for a stranger to make it again.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -42,6 +43,37 @@ pub struct Manifest {
     pub environment: Environment,
     /// Videos, weight files and tokenizers.
     pub inputs: Vec<FileHash>,
+    /// What was no longer what it had been when the run went on, and was accepted; the rest of the manifest says how it is now.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
+}
+
+/// Something that was no longer what it had been when a run went on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// When the run went on, RFC 3339 in UTC.
+    pub at: String,
+    /// What it is: `matrix`, `/films/film.mp4 (film)`, `environment: cores`.
+    pub what: String,
+    /// Its hash or value so far; absent where it was not there.
+    #[serde(default)]
+    pub before: Option<String>,
+    /// Its hash or value since then; absent where it is gone.
+    #[serde(default)]
+    pub now: Option<String>,
+}
+
+impl fmt::Display for Change {
+    /// `device is not what it was: auto before, cuda:0 now`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = &self.what;
+        match (&self.before, &self.now) {
+            (Some(before), Some(now)) => write!(f, "{what} is not what it was: {before} before, {now} now"),
+            (Some(before), None) => write!(f, "{what} is not what it was: {before} before, gone now"),
+            (None, Some(now)) => write!(f, "{what} is not what it was: not there before, {now} now"),
+            (None, None) => write!(f, "{what} is not what it was"),
+        }
+    }
 }
 
 /// Two runners measured in turns, each in a run of its own: repeat n of a cell on one side ran right beside repeat n on the other.

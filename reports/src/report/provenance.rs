@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use reelbench_protocol::{
-    CacheVerdict, Environment, FileHash, GitRevision, Manifest, RunnerInfo, Weights, value_text,
+    CacheVerdict, Change, Environment, FileHash, GitRevision, Manifest, RunnerInfo, Weights, value_text,
 };
 use serde::Serialize;
 
@@ -112,6 +112,8 @@ pub struct Provenance {
     pub matrix_sha256: String,
     /// The revision `bench` was built from.
     pub git: Option<GitRevision>,
+    /// What was no longer what it had been when the run went on.
+    pub changes: Vec<Change>,
     /// Every binary, video, weight file and tokenizer with its hash.
     pub files: Table,
 }
@@ -125,6 +127,7 @@ impl Provenance {
             command: repeatable(&manifest.command),
             matrix_sha256: manifest.matrix_sha256.clone(),
             git: manifest.git.clone(),
+            changes: manifest.changes.clone(),
             files: files(manifest.binaries.iter().chain(&manifest.inputs)),
         }
     }

@@ -27,7 +27,7 @@ fn words(differences: &[Difference], severity: Severity) -> Vec<String> {
 
 fn change_runner(run: &mut RunDir, change: impl FnOnce(&mut RunnerInfo)) {
     let hello = run.events.iter_mut().find_map(|event| match event {
-        JournalEvent::RunnerStarted { hello } => Some(hello),
+        JournalEvent::RunnerStarted { hello, .. } => Some(hello),
         _ => None,
     });
     change(&mut hello.unwrap().runner);

@@ -32,7 +32,7 @@ impl RunDir {
         let events = vec![
             started,
             JournalEvent::Planned { cells, skipped, repeats: Repeats::Fixed(3), warmup: Warmup::Fixed(1) },
-            JournalEvent::RunnerStarted { hello: Box::new(hello) },
+            JournalEvent::RunnerStarted { hello: Box::new(hello), memory_limit_bytes: None },
         ];
         Self { manifest: manifest(), events, dir: tempfile::tempdir().unwrap() }
     }
@@ -133,6 +133,7 @@ pub(crate) fn manifest() -> Manifest {
         run_id: "run-1".into(),
         name: "fixture".into(),
         started: "2026-01-02T03:04:05Z".into(),
+        changes: Vec::new(),
         finished: None,
         command: ["bench", "run", "my matrix.yaml", "--repeats", "3"].map(String::from).into(),
         matrix_sha256: "ab".repeat(32),

@@ -1,6 +1,7 @@
 //! Ways of going wrong that a well-made runner has no words for.
 
 use std::io::{self, Write};
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::process::{Command, exit};
 use std::thread;
 use std::time::Duration;
@@ -30,6 +31,12 @@ pub(crate) fn in_repeat(behaviour: Behaviour, run: &RunSpec) {
         Behaviour::Crash => std::process::abort(),
         Behaviour::Exit { code } => exit(i32::from(code)),
         Behaviour::Kill => end_by(Signal::KILL),
+        Behaviour::EatMemory => eat_memory(),
+        Behaviour::CloseOutput => {
+            close(1);
+            hang();
+        }
+        Behaviour::CloseInput => close(0),
         Behaviour::Segfault => end_by(Signal::SEGV),
         Behaviour::Hang => hang(),
         Behaviour::HangWithChild => {
@@ -99,6 +106,26 @@ fn empty_answer(run: &RunSpec) -> RepeatResult {
         peak_rss_bytes: None,
         peak_vram_bytes: None,
     }
+}
+
+/// Takes memory and writes to it, so that it counts by any measure, until the allocator gives up or the kernel ends it.
+/// It stops where only a missing limit would have let it come.
+pub(crate) fn eat_memory() {
+    const BITE: usize = 16 << 20;
+    const FULL: usize = 4 << 30;
+    let mut eaten = Vec::new();
+    while eaten.len() * BITE < FULL {
+        eaten.push(vec![1_u8; BITE]);
+    }
+    std::hint::black_box(&eaten);
+}
+
+/// Closes one of the descriptors that every process begins with.
+#[expect(unsafe_code, reason = "the standard library never closes its standard streams")]
+fn close(descriptor: RawFd) {
+    // SAFETY: it is open, as `bench` gave it to us, and nothing here relies on what it stands for: the standard library takes
+    // a standard stream that is closed for one that ends, and no other file is opened in its place.
+    drop(unsafe { OwnedFd::from_raw_fd(descriptor) });
 }
 
 /// A child that holds our output open. Its id goes to the log, for those who look whether it is gone.

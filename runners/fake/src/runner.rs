@@ -165,6 +165,10 @@ fn load_one(weights: &Weights) -> Result<(), Failure> {
         }
         Behaviour::LoadCrash => std::process::abort(),
         Behaviour::LoadHang => misbehave::hang(),
+        Behaviour::LoadEatMemory => {
+            misbehave::eat_memory();
+            Ok(())
+        }
         _ => Ok(()),
     }
 }

@@ -117,6 +117,10 @@ pub(crate) enum Behaviour {
     },
     /// SIGKILL, as from the kernel for want of memory.
     Kill,
+    /// Takes memory until there is no more.
+    EatMemory,
+    /// Takes memory until there is no more while loading.
+    LoadEatMemory,
     /// SIGSEGV.
     Segfault,
     /// Never an answer.
@@ -127,6 +131,10 @@ pub(crate) enum Behaviour {
     Chatter,
     /// A crash that leaves a child process behind, which holds the output open.
     CrashWithChild,
+    /// Its output is closed, and it lives on.
+    CloseOutput,
+    /// Its input is closed, and it goes on: the next command does not reach it.
+    CloseInput,
     /// A line that is not JSON.
     Garbage,
     /// A line that is not text.
@@ -183,7 +191,7 @@ fn exit_code() -> u8 {
 
 impl Behaviour {
     /// Every behaviour's name, which is also that of the preset that has it.
-    pub(crate) const NAMES: [&str; 43] = [
+    pub(crate) const NAMES: [&str; 47] = [
         "ok",
         "slow",
         "unstable",
@@ -202,11 +210,15 @@ impl Behaviour {
         "crash",
         "exit",
         "kill",
+        "eat-memory",
+        "load-eat-memory",
         "segfault",
         "hang",
         "hang-with-child",
         "chatter",
         "crash-with-child",
+        "close-output",
+        "close-input",
         "garbage",
         "not-text",
         "unknown-event",

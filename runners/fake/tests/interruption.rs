@@ -7,11 +7,9 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{MATRIX, TestRun, caption, is_running, manifest, plan, runner, stage1};
-use reelbench_exec::{
-    DirectoryError, ExecError, JournalError, RunDirectory, RunEnd, RunEvent, RunPlan, Sink, StopFlag, execute,
-};
-use reelbench_protocol::{Device, JournalEvent, Manifest, Output, Pass, Repeats, Warmup};
+use common::{TestRun, caption, is_running, plan, runner, stage1};
+use reelbench_exec::{ExecError, JournalError, RunEnd, RunEvent, RunPlan, Sink, StopFlag, execute};
+use reelbench_protocol::{JournalEvent, Output, Pass, Repeats, Warmup};
 
 /// What a run says but for times: its plan, its measured outputs, its endings, each once.
 fn essence(run: &TestRun) -> BTreeSet<String> {
@@ -156,24 +154,6 @@ fn the_plan_of_the_journal_stands() {
     assert_eq!(run.results(&cells[1], Pass::Measured).len(), 2);
     let plans = run.events().iter().filter(|event| matches!(event, JournalEvent::Planned { .. })).count();
     assert_eq!(plans, 1);
-}
-
-#[test]
-fn a_run_does_not_go_on_with_another_matrix_or_on_another_device() {
-    let run = TestRun::new();
-    let matrix_sha256 = "0".repeat(64);
-    run.directory.write_manifest(&Manifest { matrix_sha256, ..manifest(&run.directory) }).unwrap();
-    let error = RunDirectory::resume(run.directory.path(), MATRIX).unwrap_err();
-    assert!(matches!(error, DirectoryError::OtherMatrix { .. }), "{error}");
-
-    let cells = vec![caption("film", "one", "ok", None)];
-    run.finish(&plan(cells.clone()), &runner(&[]));
-    let elsewhere = RunPlan { device: Device::Cuda(0), ..plan(cells) };
-    let error = execute(&elsewhere, &run.directory, &runner(&[]), &mut (), &StopFlag::new()).unwrap_err();
-    assert!(
-        matches!(error, ExecError::OtherDevice { before: Device::Auto, now: Device::Cuda(0) }),
-        "{error}"
-    );
 }
 
 #[test]

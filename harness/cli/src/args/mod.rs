@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
-use reelbench_matrix::{HowMany, Selection};
+use reelbench_matrix::{HowMany, MemoryLimit, Selection};
 use reelbench_protocol::Device;
 
 pub(crate) use fetch::FetchArgs;
@@ -164,6 +164,9 @@ pub(crate) struct RunArgs {
     /// Go on with an interrupted run, with its own cells and repeats
     #[arg(long, value_name = "DIR")]
     pub(crate) resume: Option<PathBuf>,
+    /// Go on also where the matrix, a program, a film, weights, the device or the machine is not what it was
+    #[arg(long, requires = "resume")]
+    accept_changes: bool,
     /// Run only the cells that match, such as `model=llava*,use_cache=true`
     #[arg(long, value_name = "EXPR", conflicts_with = "resume")]
     pub(crate) only: Option<Selection>,
@@ -176,6 +179,9 @@ pub(crate) struct RunArgs {
     /// Where to compute, in place of the matrix's: auto, cpu or cuda:N
     #[arg(long, value_name = "DEVICE")]
     pub(crate) device: Option<Device>,
+    /// What a runner may allocate, in place of the matrix's: auto, none or a size such as 8GB
+    #[arg(long, value_name = "LIMIT")]
+    pub(crate) memory_limit: Option<MemoryLimit>,
     /// Keep the frames given to the models as PNG files
     #[arg(long)]
     save_frames: bool,
@@ -218,7 +224,18 @@ impl Misfits {
     }
 }
 
+/// What becomes of a run that would go on with other things than it began with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Changes {
+    Refuse,
+    Accept,
+}
+
 impl RunArgs {
+    pub(crate) fn changes(&self) -> Changes {
+        if self.accept_changes { Changes::Accept } else { Changes::Refuse }
+    }
+
     pub(crate) fn misfits(&self) -> Misfits {
         Misfits::of(self.force)
     }

@@ -14,32 +14,34 @@ use crate::error::BenchError;
 use crate::exit_code::Exit;
 use crate::plan::{Planned, plan};
 use crate::progress::Progress;
+use crate::resume::Begun;
 use crate::{interrupt, manifest, print};
 
 /// Where runs are kept unless told otherwise.
 const RUNS: &str = "runs";
 
 pub(crate) fn run(args: &RunArgs) -> Result<Exit, BenchError> {
-    let overrides = RunOverrides { repeats: args.repeats, warmup: args.warmup, device: args.device };
+    let overrides = RunOverrides {
+        repeats: args.repeats,
+        warmup: args.warmup,
+        device: args.device,
+        memory_limit: args.memory_limit,
+    };
     let (misfits, network) = (args.misfits(), args.network());
     let planned = plan(&args.matrix, &args.runner.runner, args.only.as_ref(), overrides, misfits, network)?;
+    let begun = args.resume.as_deref().map(Begun::open).transpose()?;
+    let cells = begun.as_ref().and_then(|begun| begun.cells.as_ref()).unwrap_or(&planned.expansion.cells);
     print::line("hashing films and weights");
     // Before the directory is made: an interrupt here leaves nothing behind.
-    let inputs = Inputs::of(&planned.expansion.cells, &expected_hashes(&planned.matrix));
-    let (directory, before) = open_directory(args, &planned.matrix)?;
-    print::line(&format!("run {}", directory.path().display()));
-    let now = manifest::manifest(&planned, &directory, &inputs);
-    let manifest = match before {
-        Some(before) => {
-            manifest::refuse_changes(&before, &now)?;
-            before
-        }
-        None => now,
+    let inputs = Inputs::of(cells, &expected_hashes(&planned.matrix));
+    let mut progress = Progress::new(cells);
+    let (directory, manifest) = match begun {
+        Some(begun) => begun.go_on(&planned, &inputs, args.changes())?,
+        None => begin(args, &planned, &inputs)?,
     };
-    directory.write_manifest(&manifest)?;
+    print::line(&format!("run {}", directory.path().display()));
     let stop = interrupt::stop_flag()?;
     let plan = run_plan(args, &planned, inputs);
-    let mut progress = Progress::new(&planned.expansion.cells);
     let end = execute(&plan, &directory, &planned.runner, &mut progress, &stop)?;
     progress.close();
     if matches!(end, RunEnd::Finished(_)) && manifest.finished.is_none() {
@@ -50,15 +52,13 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, BenchError> {
     conclude(args, &directory, end, &rebuilt)
 }
 
-/// A new directory, or the one to go on with and its manifest.
-fn open_directory(args: &RunArgs, matrix: &Matrix) -> Result<(RunDirectory, Option<Manifest>), BenchError> {
-    let text = matrix.text().as_bytes();
-    if let Some(root) = &args.resume {
-        let (directory, manifest) = RunDirectory::resume(root, text)?;
-        return Ok((directory, Some(manifest)));
-    }
-    let root = args.out.clone().unwrap_or_else(|| free_path(matrix.name()));
-    Ok((RunDirectory::create(&root, text)?, None))
+/// Makes the directory of a new run.
+fn begin(args: &RunArgs, planned: &Planned, inputs: &Inputs) -> Result<(RunDirectory, Manifest), BenchError> {
+    let root = args.out.clone().unwrap_or_else(|| free_path(planned.matrix.name()));
+    let directory = RunDirectory::create(&root, planned.matrix.text().as_bytes())?;
+    let manifest = manifest::manifest(planned, &directory, inputs);
+    directory.write_manifest(&manifest)?;
+    Ok((directory, manifest))
 }
 
 /// `runs/NAME-TIME`, numbered where another run of the same second has it.
@@ -91,6 +91,7 @@ fn run_plan(args: &RunArgs, planned: &Planned, inputs: Inputs) -> RunPlan {
         warmup: run.warmup,
         timeout: run.timeout,
         run_timeout: run.run_timeout,
+        memory_limit: run.memory_limit,
         seed: run.seed,
         order: run.order,
         device: run.device,
@@ -111,8 +112,10 @@ struct Conclusion<'a> {
 /// How to go on with the run on the same runner and device.
 fn resume_command(args: &RunArgs, directory: &RunDirectory) -> String {
     let device = args.device.map_or_else(String::new, |device| format!(" --device {device}"));
+    let memory_limit =
+        args.memory_limit.map_or_else(String::new, |limit| format!(" --memory-limit '{limit}'"));
     format!(
-        "bench run {} --resume {} --runner {}{device}",
+        "bench run {} --resume {} --runner {}{device}{memory_limit}",
         args.matrix.display(),
         directory.path().display(),
         args.runner.runner

@@ -78,6 +78,27 @@ impl Workplace {
         }
     }
 
+    /// Makes `scripted` a fake runner that follows this script.
+    pub(crate) fn scripted_runner(&self, script: &str) {
+        let fake = bench().with_file_name("bench-runner-fake");
+        let script = self.write("script.json", script);
+        let (fake, script) = (fake.display().to_string(), script.display().to_string());
+        self.write(
+            "runners.yaml",
+            format!("scripted: {{program: {fake:?}, args: [--script, {script:?}]}}\n"),
+        );
+    }
+
+    /// The processes that work in this folder, whoever started them; those that only wait to be reaped do not.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn lodgers(&self) -> Vec<u32> {
+        let here = self.folder.path().canonicalize().unwrap();
+        let processes = fs::read_dir("/proc").unwrap().flatten();
+        let ids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        ids.filter(|id: &u32| fs::read_link(format!("/proc/{id}/cwd")).is_ok_and(|folder| folder == here))
+            .collect()
+    }
+
     pub(crate) fn read(&self, name: &str) -> String {
         let path = self.path(name);
         fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))

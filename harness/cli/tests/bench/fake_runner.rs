@@ -114,24 +114,6 @@ fn a_finished_run_is_reported_again_to_the_byte_and_resumes_to_nothing() {
 }
 
 #[test]
-fn a_run_of_another_matrix_is_not_resumed() {
-    let workplace = Workplace::new();
-    run(&workplace, MATRIX);
-    workplace.write("matrix.yaml", MATRIX.replace("timeout: 2s", "timeout: 3s"));
-    let ended = workplace.bench("run matrix.yaml --runner fake --resume run").expect(1);
-    assert!(ended.stderr.contains("matrix"), "{}", ended.stderr);
-}
-
-#[test]
-fn a_run_whose_film_has_changed_is_not_resumed() {
-    let workplace = Workplace::new();
-    run(&workplace, MATRIX);
-    workplace.write("film.mp4", "another film");
-    let ended = workplace.bench("run matrix.yaml --runner fake --resume run").expect(1);
-    assert!(ended.stderr.contains("film.mp4 (film) is not what it was"), "{}", ended.stderr);
-}
-
-#[test]
 fn a_resumed_run_takes_no_other_cells_or_repeats() {
     let ended = Workplace::new().bench("run matrix.yaml --resume run --only model=good").expect(2);
     assert!(ended.stderr.contains("cannot be used with"), "{}", ended.stderr);
@@ -149,60 +131,4 @@ fn only_runs_what_matches_and_what_it_needs() {
         summary["cells"].as_array().unwrap().iter().map(|cell| cell["kind"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["stage1", "caption"]);
     assert_eq!(summary["cells"][1]["rtf"]["samples"].as_array().unwrap().len(), 3);
-}
-
-/// The processes that a process has started.
-#[cfg(target_os = "linux")]
-fn children_of(parent: u32) -> Vec<u32> {
-    let processes = std::fs::read_dir("/proc")
-        .unwrap()
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    let is_child = |process: &u32| {
-        let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-        // After the name in parentheses: state, then the parent's id.
-        let parent_field = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(1));
-        parent_field == Some(parent.to_string().as_str())
-    };
-    processes.filter(is_child).collect()
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn a_runner_in_the_middle_of_its_work_ends_when_bench_is_killed() {
-    use std::time::Duration;
-
-    let until = |what: &str, done: &dyn Fn() -> bool| {
-        for _ in 0..600 {
-            if done() {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        panic!("{what} did not happen in 30 s");
-    };
-    let workplace = Workplace::new();
-    workplace.write("film.mp4", "film");
-    workplace.write(
-        "matrix.yaml",
-        r#"
-version: 1
-name: killed
-videos: [{id: film, path: film.mp4}]
-models: [{id: hangs, family: llava-next, weights: "dummy:hang"}]
-run: {timeout: 10m}
-"#,
-    );
-    let mut bench = workplace.start("matrix.yaml --runner fake --out run");
-    let log = workplace.path("run/logs");
-    let measuring = || {
-        let logs = std::fs::read_dir(&log).into_iter().flatten().flatten();
-        logs.filter_map(|entry| std::fs::read_to_string(entry.path()).ok())
-            .any(|log| log.contains("film hangs"))
-    };
-    until("the first repeat", &measuring);
-    let runners = children_of(bench.id());
-    assert_eq!(runners.len(), 1);
-    bench.kill().unwrap();
-    bench.wait().unwrap();
-    until("the runner's end", &|| !std::path::Path::new(&format!("/proc/{}", runners[0])).exists());
 }

@@ -9,6 +9,8 @@
 
 mod broken_input;
 mod common;
+#[cfg(target_os = "linux")]
+mod essence;
 mod fake_runner;
 mod fetch;
 mod findings;
@@ -17,4 +19,8 @@ mod mistakes;
 mod noise;
 mod pipeline;
 mod probes;
+#[cfg(target_os = "linux")]
+mod resume;
 mod secrets;
+#[cfg(target_os = "linux")]
+mod survival;

@@ -11,12 +11,12 @@ use reelbench_stats::warm_enough;
 
 use super::halt::Halt;
 use super::{ExecError, Run};
-use crate::RunEvent;
 use crate::cache_check::broke;
 use crate::found::{Feed, FeedError};
 use crate::history::Planned;
 use crate::schedule::Group;
 use crate::session::{Ending, Session, Trouble};
+use crate::{ByteSize, RunEvent, memory};
 
 /// A process that has loaded what its group needs.
 pub(super) struct Process {
@@ -122,7 +122,10 @@ impl Run<'_> {
     fn start(&mut self, group: &Group<'_>, cells: &[CellId]) -> Result<Process, Broken> {
         let log = self.directory.next_log().map_err(ExecError::from)?;
         let (mut session, hello) = Session::start(self.runner, log, self.limits, self.stop)?;
-        self.record(&JournalEvent::RunnerStarted { hello: Box::new(hello.clone()) })?;
+        let limit = memory::limit_for(self.plan.memory_limit, &hello, self.plan.device);
+        session.limit_memory(limit)?;
+        let memory_limit_bytes = limit.map(ByteSize::bytes);
+        self.record(&JournalEvent::RunnerStarted { hello: Box::new(hello.clone()), memory_limit_bytes })?;
         let loaded = session.load(&group.load)?;
         let (load, cells) = (group.load.clone(), cells.to_vec());
         self.record(&JournalEvent::Loaded { load, loaded: loaded.clone(), cells })?;

@@ -19,6 +19,10 @@ impl Reader<'_> {
             warmup: Self::warmup(node),
             timeout: node.get("timeout").and_then(|node| self.duration(node)).unwrap_or(default.timeout),
             run_timeout: node.get("run_timeout").and_then(|node| self.duration(node)),
+            memory_limit: node
+                .get("memory_limit")
+                .and_then(|node| self.parse(node))
+                .unwrap_or(default.memory_limit),
             device: device.and_then(|device| self.parse(device)).unwrap_or(default.device),
             seed: value(node, "seed").unwrap_or(default.seed),
             order: value(node, "order").unwrap_or(default.order),

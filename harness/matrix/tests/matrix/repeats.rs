@@ -65,7 +65,7 @@ fn the_command_line_goes_before_the_matrix() {
     let overridden = |run: &str, repeats: &str, warmup: &str| {
         let mut matrix = parse(&with_run(run)).unwrap();
         let (repeats, warmup) = (Some(repeats.parse().unwrap()), Some(warmup.parse().unwrap()));
-        matrix.override_run(RunOverrides { repeats, warmup, device: None });
+        matrix.override_run(RunOverrides { repeats, warmup, ..RunOverrides::default() });
         (matrix.run().repeats, matrix.run().warmup)
     };
     assert_eq!(overridden("repeats: auto", "9", "0"), (Repeats::Fixed(9), Warmup::Fixed(0)));

@@ -157,6 +157,7 @@ const OTHER: &[(&str, &str, &str)] = &[
     ("run.auto", "repeat_budget", "1m"),
     ("run", "timeout", "90s"),
     ("run", "run_timeout", "90s"),
+    ("run", "memory_limit", "8GB"),
     ("run", "device", "cpu"),
     ("run", "seed", "9"),
     ("run", "order", "sequential"),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use reelbench_exec::{
-    Counts, Order, RunDirectory, RunEnd, RunPlan, RunnerCommand, StopFlag, execute, read_journal,
+    Counts, MemoryLimit, Order, RunDirectory, RunEnd, RunPlan, RunnerCommand, StopFlag, execute, read_journal,
 };
 use reelbench_protocol::{
     AsrModel, AsrSpec, AstSpec, CaptionSettings, CaptionSpec, CellEnd, CellId, CellSpec, Device, Environment,
@@ -122,6 +122,7 @@ pub(crate) fn plan(cells: Vec<PlannedCell>) -> RunPlan {
         warmup: Warmup::Fixed(1),
         timeout: AMPLE,
         run_timeout: None,
+        memory_limit: MemoryLimit::Auto,
         seed: 0,
         order: Order::Interleaved,
         device: Device::Auto,
@@ -214,6 +215,7 @@ pub(crate) fn manifest(directory: &RunDirectory) -> Manifest {
         binaries: Vec::new(),
         environment: Environment::default(),
         inputs: Vec::new(),
+        changes: Vec::new(),
     }
 }
 
