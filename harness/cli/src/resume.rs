@@ -1,6 +1,7 @@
 //! Going on with a run: what is left of it, and whether it would still measure the same.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -119,11 +120,14 @@ fn change(what: impl Into<String>, before: Option<&str>, now: Option<&str>) -> C
     Change { at, what: what.into(), before: before.map(str::to_owned), now: now.map(str::to_owned) }
 }
 
-/// Files that changed, are gone, or were added to what is used by the same name. One that only lies elsewhere is the same.
+/// Files that changed, are gone, or were added to what is used by the same name. One that only lies in another folder is
+/// the same.
 fn file_changes(before: &[FileHash], now: &[FileHash]) -> Vec<Change> {
-    let is_in = |files: &[FileHash], file: &FileHash| {
-        files.iter().any(|other| other.used_by == file.used_by && other.sha256 == file.sha256)
+    let identity = |file: &FileHash| {
+        (file.used_by.clone(), file.sha256.clone(), file.path.file_name().map(OsStr::to_owned))
     };
+    let is_in =
+        |files: &[FileHash], file: &FileHash| files.iter().any(|other| identity(other) == identity(file));
     let is_used = |file: &&FileHash| before.iter().any(|old| old.used_by == file.used_by);
     let lost: Vec<&FileHash> = before.iter().filter(|file| !is_in(now, file)).collect();
     let gained: Vec<&FileHash> = now.iter().filter(is_used).filter(|file| !is_in(before, file)).collect();

@@ -112,7 +112,7 @@ fn empty_answer(run: &RunSpec) -> RepeatResult {
 /// It stops where only a missing limit would have let it come.
 pub(crate) fn eat_memory() {
     const BITE: usize = 16 << 20;
-    const FULL: usize = 4 << 30;
+    const FULL: usize = 1 << 30;
     let mut eaten = Vec::new();
     while eaten.len() * BITE < FULL {
         eaten.push(vec![1_u8; BITE]);

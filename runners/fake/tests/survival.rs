@@ -6,17 +6,20 @@ mod common;
 
 use std::fs;
 
-use common::{TestRun, caption, plan, runner};
+use common::{TestRun, caption, plan, runner, stage1};
 use reelbench_exec::{MemoryLimit, RunPlan, RunnerLog, RunnerProcess, StopFlag};
 use reelbench_protocol::{CellEnd, Failure, JournalEvent, Pass, PlannedCell, Stage};
 
 /// How a cell of this preset ends beside one that is well, which must not be disturbed.
 fn ending(preset: &str, limit: &str) -> (TestRun, PlannedCell, CellEnd, Failure, Vec<String>) {
-    let (bad, good) = (caption("film", "bad", preset, None), caption("film", "good", "ok", None));
+    let scenes = stage1("film", None);
+    let (bad, good) =
+        (caption("film", "bad", preset, Some(&scenes)), caption("film", "good", "ok", Some(&scenes)));
     let run = TestRun::new();
-    let plan = RunPlan { memory_limit: limit.parse().unwrap(), ..plan(vec![bad.clone(), good.clone()]) };
+    let plan =
+        RunPlan { memory_limit: limit.parse().unwrap(), ..plan(vec![scenes, bad.clone(), good.clone()]) };
     let counts = run.finish(&plan, &runner(&[]));
-    assert_eq!(counts.complete, 1, "{preset}: {counts:?}");
+    assert_eq!(counts.complete, 2, "{preset}: {counts:?}");
     assert_eq!(run.results(&good, Pass::Measured).len(), 2);
     let (end, failure, log_tail) = run.ending(&bad).unwrap();
     (run, bad, end, failure, log_tail)

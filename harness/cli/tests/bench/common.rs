@@ -49,6 +49,7 @@ impl Workplace {
         Command::new(bench())
             .args(args.split_whitespace())
             .current_dir(self.folder.path())
+            .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .unwrap()

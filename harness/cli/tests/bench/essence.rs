@@ -67,6 +67,10 @@ fn report(text: &str) -> Vec<String> {
         if line.starts_with("- **Run**") {
             return "- **Run**".to_owned();
         }
+        // What takes longest follows from the times.
+        if line.starts_with("The bottleneck is ") {
+            return "The bottleneck".to_owned();
+        }
         if !line.starts_with('|') {
             speeds = None;
             return without_measured(line);
@@ -108,36 +112,35 @@ fn without_measured(text: &str) -> String {
     out + rest
 }
 
-/// The tables and their columns of times and memory; `typical` follows from the times.
+/// The tables, and the beginnings of their columns of times and memory; `typical` follows from the times.
 const TABLES: [(&str, &[&str]); 3] = [
-    ("cells", &["rtf", "wall_s", "load_s", "ttft_s", "tokens_per_s", "peak_rss_bytes"]),
-    ("stages", &["wall_ns", "start_ns", "duration_ns", "share_ns", "typical", "peak_rss_bytes"]),
-    ("scenes", &["ttft_ns", "wall_ns", "peak_rss_bytes"]),
+    (
+        "cells",
+        &["rtf", "wall_s", "load_s", "stages_s", "activities_s", "ttft_s", "tokens_per_s", "peak_rss_bytes"],
+    ),
+    ("stages", &["start_ns", "duration_ns", "share_ns", "seconds", "typical"]),
+    ("scenes", &["ttft_s"]),
 ];
 
 /// The rows of a table as text, sorted. Warm-ups are left out: each process that goes on makes its own.
 fn table(workplace: &Workplace, run: &str, name: &str, times: &[&str]) -> Vec<String> {
     let file = File::open(workplace.path(&format!("{run}/{name}.parquet"))).unwrap();
     let table: DataFrame = ParquetReader::new(file).finish().unwrap();
-    let columns = table.columns();
-    let is_time = |column: &str| {
-        times.iter().any(|time| column == *time || column.starts_with(&format!("{time}_")))
-            || column.starts_with("stages_s")
+    let is_time = |column: &str| times.iter().any(|time| column.split('.').next() == Some(*time));
+    let is_warmup = |row: &usize| {
+        let pass = table.column("pass").ok().map(|pass| pass.get(*row).unwrap());
+        pass.is_some_and(|pass| pass.get_str() == Some("warmup"))
     };
-    let row = |row: usize| {
-        let values = columns.iter().map(|column| {
+    let text = |row: usize| {
+        let values = table.columns().iter().map(|column| {
             let value = column.get(row).unwrap();
-            let shown = if is_time(column.name()) && !value.is_null() {
-                "measured".to_owned()
-            } else {
-                value.to_string()
-            };
+            let is_hidden = is_time(column.name()) && !value.is_null();
+            let shown = if is_hidden { "measured".to_owned() } else { value.to_string() };
             format!("{}={shown}", column.name())
         });
-        values.filter(|value| !value.starts_with("run_id=")).collect::<Vec<_>>().join(" ")
+        values.collect::<Vec<_>>().join(" ")
     };
-    let mut rows: Vec<String> =
-        (0..table.height()).map(row).filter(|row| !row.contains("pass=\"warmup\"")).collect();
+    let mut rows: Vec<String> = (0..table.height()).filter(|row| !is_warmup(row)).map(text).collect();
     rows.sort();
     rows
 }

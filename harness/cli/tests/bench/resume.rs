@@ -54,7 +54,7 @@ fn measured(workplace: &Workplace, run: &str) -> Vec<String> {
 }
 
 fn begin(workplace: &Workplace, run: &str) {
-    workplace.bench(&format!("matrix.yaml --runner scripted --out {run}")).expect(3);
+    workplace.bench(&format!("run matrix.yaml --runner scripted --out {run}")).expect(3);
 }
 
 /// How to begin a run, or to go on with what there is of it.
@@ -269,8 +269,8 @@ fn weights_that_were_added_or_taken_away_are_a_change() {
     workplace.write("weights/added_tokens.json", "{}");
     let refused = workplace.bench("run matrix.yaml --runner scripted --resume run").expect(1);
     for said in [
-        "tokenizer.json (one) is not what it was: sha256",
-        "added_tokens.json (one) is not what it was: not there before",
+        "tokenizer.json (weights) is not what it was: sha256",
+        "added_tokens.json (weights) is not what it was: not there before",
     ] {
         assert!(refused.stderr.contains(said), "{said}: {}", refused.stderr);
     }
