@@ -11,8 +11,9 @@ use crate::knob::Knob;
 use crate::setting::SettingName;
 use crate::words::{Closed, offer};
 
-/// Terms `key=value` between commas or spaces; a cell is meant when it has every value. `*` stands
-/// for any part of a value. A cell that has no such value is not meant: a stage-1 cell has no model.
+/// Terms between commas or spaces, all of which a cell must meet. `key=value` wants a value, where `*` stands for any part
+/// of it and `|` stands between alternatives; `key!=value` wants any other. A cell without such a value, as a stage-1 cell has
+/// no model, does not have the value: `=` leaves it out, `!=` does not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Selection {
     terms: Vec<Term>,
@@ -21,7 +22,15 @@ pub struct Selection {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Term {
     key: SelectKey,
-    pattern: String,
+    wants: Wants,
+    patterns: Vec<String>,
+}
+
+/// What a term wants of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wants {
+    OneOf,
+    NoneOf,
 }
 
 /// Why a text selects nothing.
@@ -31,7 +40,7 @@ pub enum SelectionError {
     #[error("the selection is empty: write terms such as `video=sintel,use_cache=true`")]
     Empty,
     /// Not `key=value`.
-    #[error("`{0}` is not a term: write key=value, such as `model=llava*`")]
+    #[error("`{0}` is not a term: write key=value or key!=value, such as `model=llava*|phi*`")]
     NotATerm(String),
     /// A key that no cell has.
     #[error("unknown key `{key}`: {help}")]
@@ -67,9 +76,14 @@ enum SelectKey {
 }
 
 impl Selection {
-    /// Whether a cell has every value.
+    /// Whether a cell meets every term.
     pub fn matches(&self, cell: &PlannedCell) -> bool {
-        self.terms.iter().all(|term| term.key.value(cell).is_some_and(|value| glob(&term.pattern, &value)))
+        self.terms.iter().all(|term| term.is_met(cell))
+    }
+
+    /// Every key that cells can be selected by.
+    pub fn keys() -> Vec<&'static str> {
+        SelectKey::all().map(SelectKey::as_str).collect()
     }
 }
 
@@ -100,7 +114,11 @@ impl fmt::Display for Selection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, term) in self.terms.iter().enumerate() {
             let comma = if index > 0 { "," } else { "" };
-            write!(f, "{comma}{}={}", term.key.as_str(), term.pattern)?;
+            let sign = match term.wants {
+                Wants::OneOf => "=",
+                Wants::NoneOf => "!=",
+            };
+            write!(f, "{comma}{}{sign}{}", term.key.as_str(), term.patterns.join("|"))?;
         }
         Ok(())
     }
@@ -110,26 +128,36 @@ impl FromStr for Term {
     type Err = SelectionError;
 
     fn from_str(text: &str) -> Result<Self, SelectionError> {
-        let (name, pattern) = text
+        let (name, patterns) = text
             .split_once('=')
-            .filter(|(name, pattern)| !name.is_empty() && !pattern.is_empty())
+            .filter(|(_, patterns)| patterns.split('|').all(|pattern| !pattern.is_empty()))
             .ok_or_else(|| SelectionError::NotATerm(text.to_owned()))?;
-        let key = SelectKey::all().find(|key| key.as_str() == name).ok_or_else(|| {
-            let names: Vec<&str> = SelectKey::all().map(SelectKey::as_str).collect();
-            SelectionError::UnknownKey { key: name.to_owned(), help: offer(name, "valid keys", &names) }
-        })?;
-        let pattern = key.alias(pattern).unwrap_or(pattern);
-        if let Some(words) = key.words()
-            && !words.iter().any(|word| glob(pattern, word))
-        {
-            let help = offer(pattern, "valid words", &words);
-            return Err(SelectionError::ImpossibleValue {
-                key: key.as_str(),
-                value: pattern.to_owned(),
-                help,
-            });
+        let (name, wants) = match name.strip_suffix('!') {
+            Some(name) => (name, Wants::NoneOf),
+            None => (name, Wants::OneOf),
+        };
+        if name.is_empty() {
+            return Err(SelectionError::NotATerm(text.to_owned()));
         }
-        Ok(Self { key, pattern: pattern.to_owned() })
+        let key = SelectKey::all().find(|key| key.as_str() == name).ok_or_else(|| {
+            let help = offer(name, "valid keys", &Selection::keys());
+            SelectionError::UnknownKey { key: name.to_owned(), help }
+        })?;
+        let patterns = patterns.split('|').map(|pattern| key.pattern(pattern)).collect::<Result<_, _>>()?;
+        Ok(Self { key, wants, patterns })
+    }
+}
+
+impl Term {
+    fn is_met(&self, cell: &PlannedCell) -> bool {
+        let is_one_of = self
+            .key
+            .value(cell)
+            .is_some_and(|value| self.patterns.iter().any(|pattern| glob(pattern, &value)));
+        match self.wants {
+            Wants::OneOf => is_one_of,
+            Wants::NoneOf => !is_one_of,
+        }
     }
 }
 
@@ -150,6 +178,21 @@ impl SelectKey {
             Self::Weights => "weights",
             Self::Setting(name) => name.as_str(),
             Self::Knob(knob) => knob.name(),
+        }
+    }
+
+    /// A pattern in the words of the values, if any can fit it.
+    fn pattern(self, text: &str) -> Result<String, SelectionError> {
+        let pattern = self.alias(text).unwrap_or(text);
+        match self.words() {
+            Some(words) if !words.iter().any(|word| glob(pattern, word)) => {
+                Err(SelectionError::ImpossibleValue {
+                    key: self.as_str(),
+                    value: pattern.to_owned(),
+                    help: offer(pattern, "valid words", &words),
+                })
+            }
+            _ => Ok(pattern.to_owned()),
         }
     }
 
@@ -259,12 +302,17 @@ mod tests {
                 .starts_with("`family` cannot be `lava-next`: did you mean `llava-next`?")
         );
         assert!(error("use_cache=yes").contains("true, false"));
+        for text in ["model=a|", "=a", "!=a", "model!", "model=a||b"] {
+            assert_eq!(error(text), SelectionError::NotATerm(text.to_owned()).to_string());
+        }
+        assert!(error("family=phi3-v|lava-next").starts_with("`family` cannot be `lava-next`"));
+        assert!(error("famly!=phi3-v").starts_with("unknown key `famly`: did you mean `family`?"));
     }
 
     #[test]
     fn a_selection_prints_as_it_is_read() {
-        let selection: Selection = "video=a*  kind=caption,num_beams=1".parse().unwrap();
-        assert_eq!(selection.to_string(), "video=a*,kind=caption,num_beams=1");
+        let selection: Selection = "video=a*|b  kind!=stage1,num_beams=1".parse().unwrap();
+        assert_eq!(selection.to_string(), "video=a*|b,kind!=stage1,num_beams=1");
         assert_eq!(selection.to_string().parse(), Ok(selection));
     }
 }

@@ -196,6 +196,12 @@ fn cells_are_selected_by_every_key() {
         ("asr.concurrency=1", 4),
         ("asr.num_beams=2", 0),
         ("num_crops=4", 0),
+        ("quantization=none|q4k", 8),
+        ("quantization!=none", 8),
+        ("kind=caption,quantization!=none", 4),
+        ("model!=captioner", 4),
+        ("scene.detector!=adaptive|content", 0),
+        ("asr.per=scene|file use_cache!=*", 4),
         (&format!("id={}", cells[5].id), 1),
     ] {
         assert_eq!(count(text), expected, "{text}");
