@@ -99,6 +99,8 @@ fn write(folder: &Path, size: Size) {
         name: "large".to_owned(),
         started: "2026-01-02T03:04:05Z".to_owned(),
         changes: Vec::new(),
+        folder: None,
+        weights: Vec::new(),
         finished: None,
         command: vec!["bench".to_owned()],
         matrix_sha256: String::new(),

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use reelbench_protocol::RUN_FORMAT_VERSION;
+use reelbench_protocol::ManifestError;
 
 /// Why a run directory cannot be read, or its report not be written.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +16,9 @@ pub enum ReportError {
         /// Why.
         source: io::Error,
     },
+    /// A directory that is none of a run.
+    #[error("{0}: no run, since it has no manifest.json: give the directory that a run was written to")]
+    NotRun(PathBuf),
     /// A file cannot be written.
     #[error(
         "{path}: cannot be written: {source}; the journal holds all that was measured: `bench report` writes the rest again"
@@ -26,24 +29,13 @@ pub enum ReportError {
         /// Why.
         source: io::Error,
     },
-    /// The manifest is not what it should be.
-    #[error("{path}: not a run's manifest: {source}")]
+    /// The manifest is not what it should be, or the run directory of a format that is not read.
+    #[error("{path}: {source}")]
     Manifest {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: serde_json::Error,
-    },
-    /// The run directory was written in another format.
-    #[error(
-        "{path}: run directory of format {found}, but this bench reads format {RUN_FORMAT_VERSION}: \
-         use the bench that made the run, or a newer one"
-    )]
-    Format {
-        /// The file that says so.
-        path: PathBuf,
-        /// What it says.
-        found: u32,
+        source: ManifestError,
     },
     /// A line of the journal is not an event.
     #[error("{path}, line {line}: not an event of a journal: {source}")]

@@ -3,8 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use reelbench_protocol::{JournalEvent, JournalLine, Manifest, RUN_FORMAT_VERSION};
-use serde::Deserialize;
+use reelbench_protocol::{JournalEvent, JournalLine, Manifest, check_format};
 
 use crate::error::ReportError;
 use crate::run::{Replay, Run};
@@ -24,7 +23,11 @@ impl Run {
     /// # Errors
     /// When a file is missing, of another format version, or damaged; the error names the line.
     pub fn load(dir: &Path) -> Result<Self, ReportError> {
-        let manifest = read_manifest(&dir.join(MANIFEST_FILE))?;
+        let manifest = dir.join(MANIFEST_FILE);
+        if !manifest.exists() {
+            return Err(ReportError::NotRun(dir.to_owned()));
+        }
+        let manifest = read_manifest(&manifest)?;
         let mut replay = Replay::new(manifest);
         replay_journal(&dir.join(JOURNAL_FILE), &mut replay)?;
         Ok(replay.finish())
@@ -36,24 +39,8 @@ fn read(path: &Path) -> Result<Vec<u8>, ReportError> {
 }
 
 fn read_manifest(path: &Path) -> Result<Manifest, ReportError> {
-    /// Read first, since the other keys of another format may differ.
-    #[derive(Deserialize)]
-    struct Version {
-        format: u32,
-    }
-    let bytes = read(path)?;
-    let damaged = |source| ReportError::Manifest { path: path.to_owned(), source };
-    let Version { format } = serde_json::from_slice(&bytes).map_err(damaged)?;
-    check_format(path, format)?;
-    serde_json::from_slice(&bytes).map_err(damaged)
-}
-
-fn check_format(path: &Path, found: u32) -> Result<(), ReportError> {
-    if found == RUN_FORMAT_VERSION {
-        Ok(())
-    } else {
-        Err(ReportError::Format { path: path.to_owned(), found })
-    }
+    Manifest::from_json(&read(path)?)
+        .map_err(|source| ReportError::Manifest { path: path.to_owned(), source })
 }
 
 fn replay_journal(path: &Path, replay: &mut Replay) -> Result<(), ReportError> {
@@ -68,7 +55,8 @@ fn replay_journal(path: &Path, replay: &mut Replay) -> Result<(), ReportError> {
             Err(source) => return Err(ReportError::Event { path: path.to_owned(), line: number, source }),
         };
         if let JournalEvent::Started { format, .. } = event {
-            check_format(path, format)?;
+            check_format(format, None)
+                .map_err(|source| ReportError::Manifest { path: path.to_owned(), source: source.into() })?;
         }
         replay.apply(event).map_err(|problem| ReportError::Order {
             path: path.to_owned(),

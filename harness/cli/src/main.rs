@@ -9,11 +9,13 @@ mod exit_code;
 mod interrupt;
 mod label;
 mod manifest;
+mod past;
 mod plan;
 mod print;
 mod progress;
 mod resume;
 mod runners;
+mod timing;
 
 use std::process::ExitCode;
 
@@ -48,6 +50,7 @@ fn dispatch(command: Command) -> Result<Exit, BenchError> {
         Command::Report(args) => cmd::report::report(&args),
         Command::Probe(probe) => cmd::probe::probe(probe),
         Command::Doctor(args) => cmd::doctor::doctor(&args),
+        Command::Man(args) => cmd::man::man(&args),
         Command::Schema => print::json(&reelbench_matrix::schema()),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "bench", &mut std::io::stdout());

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use reelbench_exec::{RunnerCommand, RunnerLog, RunnerProcess, StopFlag};
 use reelbench_matrix::{Expansion, Folders, Matrix, Reference, RunOverrides, Selection, with_dependencies};
-use reelbench_protocol::{AsrEngine, Hello, Work};
+use reelbench_protocol::{AsrEngine, Hello, Repeats, Warmup, Work};
 
 use crate::args::{Misfits, Network};
 use crate::error::BenchError;
@@ -22,6 +22,14 @@ pub(crate) struct Planned {
     pub(crate) hello: Hello,
     pub(crate) expansion: Expansion,
     pub(crate) estimates: Estimates,
+}
+
+impl Planned {
+    /// How often each cell is measured, and how often it is run before.
+    pub(crate) fn repetition(&self) -> (Repeats, Warmup) {
+        let run = self.matrix.run();
+        (run.repeats, run.warmup)
+    }
 }
 
 /// Reads a matrix and expands it to what the runner can do.

@@ -55,11 +55,12 @@ pub(crate) fn matrix_problems(error: &MatrixError) {
 }
 
 fn theme() -> miette::GraphicalTheme {
-    if std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) {
-        miette::GraphicalTheme::unicode_nocolor()
-    } else {
-        miette::GraphicalTheme::unicode()
-    }
+    if is_colored() { miette::GraphicalTheme::unicode() } else { miette::GraphicalTheme::unicode_nocolor() }
+}
+
+/// Whether colours are wanted on a terminal: not where `NO_COLOR` is set, see <https://no-color.org>.
+pub(crate) fn is_colored() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 fn console_is_terminal() -> bool {

@@ -1,110 +1,123 @@
-//! Shows how a run goes: bars on a terminal, plain lines elsewhere.
+//! Shows how a run goes: bars on a terminal, plain lines elsewhere, only what goes wrong where quiet was asked for.
+
+mod display;
+mod remaining;
 
 use std::collections::BTreeMap;
-use std::io::IsTerminal;
-use std::time::Duration;
+use std::time::Instant;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use reelbench_exec::{RunEvent, Sink};
 use reelbench_protocol::{
-    CacheVerdict, CellId, LoadSpec, Models, Pass, PlannedCell, Quantization, RepeatResult, Weights,
+    CacheVerdict, CellId, CellKind, Device, LoadSpec, Models, Pass, PlannedCell, Quantization, RepeatResult,
+    Repeats, Warmup, Weights,
 };
+use reelbench_reports::Run;
 
+use self::display::Display;
+use self::remaining::Remaining;
+use crate::args::Talk;
 use crate::label::Labels;
-use crate::print;
+use crate::timing::duration;
+
+/// What is going to be run.
+pub(crate) struct Expected<'a> {
+    /// The cells.
+    pub(crate) cells: &'a [PlannedCell],
+    /// How often each.
+    pub(crate) repetition: (Repeats, Warmup),
+    /// Where.
+    pub(crate) device: Device,
+    /// What was done of it already, where the run goes on.
+    pub(crate) before: Option<&'a Run>,
+}
 
 /// Takes a run's events and shows them.
 pub(crate) struct Progress {
     labels: BTreeMap<CellId, String>,
+    repeats: Repeats,
+    remaining: Remaining,
     display: Display,
-}
-
-enum Display {
-    Lines,
-    Bars { run: ProgressBar, repeat: ProgressBar },
+    began: Instant,
+    /// The repeat that is being run: `measured 2/3`.
+    turn: String,
 }
 
 impl Progress {
     /// Bars where standard error is a terminal, lines where it is not.
-    pub(crate) fn new(cells: &[PlannedCell]) -> Self {
+    pub(crate) fn new(expected: &Expected<'_>, talk: Talk) -> Self {
+        let Expected { cells, repetition, device, before } = *expected;
         let names = Labels::of(&cells.iter());
-        let labels = cells.iter().map(|cell| (cell.id.clone(), names.label(cell))).collect();
-        let display = if std::io::stderr().is_terminal() { bars() } else { Display::Lines };
-        Self { labels, display }
+        Self {
+            labels: cells.iter().map(|cell| (cell.id.clone(), names.label(cell))).collect(),
+            repeats: repetition.0,
+            remaining: Remaining::new(cells, repetition, device, before),
+            display: Display::new(talk),
+            began: Instant::now(),
+            turn: String::new(),
+        }
     }
 
     /// Takes the bars away.
     pub(crate) fn close(&self) {
-        if let Display::Bars { run, repeat } = &self.display {
-            repeat.finish_and_clear();
-            run.finish_and_clear();
-        }
+        self.display.close();
     }
 
     fn label<'a>(&'a self, cell: &'a CellId) -> &'a str {
         self.labels.get(cell).map_or(cell.as_str(), String::as_str)
     }
 
-    /// A line that stays.
-    fn say(&self, line: &str) {
-        match &self.display {
-            Display::Lines => print::line(line),
-            Display::Bars { run, .. } => run.suspend(|| print::line(line)),
+    /// `warmup 1`, `measured 2/3`; without the number of all where it is open.
+    fn words_of(&self, pass: Pass, repeat: u32) -> String {
+        let number = repeat + 1;
+        match (pass, self.repeats) {
+            (Pass::Measured, Repeats::Fixed(repeats)) => format!("{pass} {number}/{repeats}"),
+            _ => format!("{pass} {number}"),
         }
     }
-}
 
-fn bars() -> Display {
-    let all = MultiProgress::new();
-    let style =
-        |template| ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    let run = all.add(ProgressBar::new(0));
-    run.set_style(style("{bar:30.cyan} {pos}/{len} repeats  {elapsed} elapsed, about {eta} left"));
-    run.enable_steady_tick(Duration::from_secs(1));
-    let repeat = all.add(ProgressBar::new(0));
-    repeat.set_style(style("{spinner} {msg}"));
-    Display::Bars { run, repeat }
+    fn update(&self) {
+        self.display.count(&self.remaining);
+    }
 }
 
 impl Sink for Progress {
     fn event(&mut self, event: RunEvent<'_>) {
         match event {
             RunEvent::Started { cells, repeats, .. } => {
-                if let Display::Bars { run, .. } = &self.display {
-                    run.set_length(repeats as u64);
-                }
-                self.say(&format!("{cells} cells, {repeats} repeats to measure"));
+                self.display.say(&format!("{cells} cells, {repeats} repeats to measure"));
             }
             RunEvent::Loading { load, cells } => {
-                self.say(&format!("load  {} for {cells} cells", describe(load)));
+                self.display.say(&format!("load  {} for {cells} cells", describe(load)));
+                self.display.now(&format!("loading {}", describe(load)));
             }
-            RunEvent::Loaded { loaded, .. } => {
-                self.say(&format!("      ready after {}", seconds(loaded.load_ns)));
+            RunEvent::Loaded { load, loaded } => {
+                let seconds = loaded.load_ns as f64 / 1e9;
+                self.remaining.loaded(load, seconds);
+                self.display.say(&format!("      ready after {}", duration(seconds)));
             }
             RunEvent::RepeatStarted { cell, pass, repeat } => {
-                if let Display::Bars { repeat: bar, .. } = &self.display {
-                    bar.set_message(format!("{pass} {}  {}", repeat + 1, self.label(&cell.id)));
-                }
+                self.remaining.started(&cell.id, pass);
+                self.turn = self.words_of(pass, repeat);
+                self.display.now(&format!("{}: {}", self.turn, self.label(&cell.id)));
             }
             RunEvent::Progress { cell, progress } => {
-                if let Display::Bars { repeat, .. } = &self.display {
-                    let label = self.label(&cell.id);
-                    repeat.set_message(format!(
-                        "{label}: {} {}/{}",
-                        progress.stage, progress.done, progress.total
-                    ));
-                }
+                let (stage, done, total) = (progress.stage, progress.done, progress.total);
+                let place = match cell.spec.kind() {
+                    CellKind::Stage1 => format!("{stage} {done} %"),
+                    CellKind::Caption => format!("{stage}, scene {done} of {total}"),
+                };
+                self.display.now(&format!("{}, {place}: {}", self.turn, self.label(&cell.id)));
             }
             RunEvent::RepeatFinished { cell, result } => self.repeat_finished(cell, result),
             RunEvent::CacheChecked { cell, verdict } => self.cache_checked(cell, verdict),
             RunEvent::CellEnded { cell, end, failure } => {
-                self.say(&format!("{end}  {}: {failure}", self.label(cell)));
+                self.remaining.settled(cell);
+                self.display.warn(&format!("{end}  {}: {failure}", self.label(cell)));
             }
-            RunEvent::CellMeasured { .. }
-            | RunEvent::Interrupted
-            | RunEvent::OutOfTime
-            | RunEvent::Finished { .. } => {}
+            RunEvent::CellMeasured { cell, .. } => self.remaining.settled(&cell.id),
+            RunEvent::Interrupted | RunEvent::OutOfTime | RunEvent::Finished { .. } => {}
         }
+        self.update();
     }
 }
 
@@ -116,21 +129,20 @@ impl Progress {
             CacheVerdict::Differs(first) => first.to_string(),
             CacheVerdict::Broke { failure, .. } => failure.to_string(),
         };
-        self.say(&format!("unstable cache  {}: {words}", self.label(&cell.id)));
+        self.display.warn(&format!("unstable cache  {}: {words}", self.label(&cell.id)));
     }
 
-    fn repeat_finished(&self, cell: &PlannedCell, result: &RepeatResult) {
-        if let (Display::Bars { run, .. }, Pass::Measured) = (&self.display, result.pass) {
-            run.inc(1);
-        }
-        let rtf = result.wall_ns as f64 / 1e9 / result.media_s;
-        self.say(&format!(
-            "{:<8} {}  {:>9}  RTF {rtf:.3}  {}",
-            result.pass.as_str(),
-            result.repeat + 1,
-            seconds(result.wall_ns),
+    fn repeat_finished(&mut self, cell: &PlannedCell, result: &RepeatResult) {
+        let seconds = result.wall_ns as f64 / 1e9;
+        self.remaining.finished(&cell.id, result.pass, seconds);
+        let line = format!(
+            "{:<12}  {:>10}  RTF {:.3}  {}",
+            self.words_of(result.pass, result.repeat),
+            duration(seconds),
+            seconds / result.media_s,
             self.label(&cell.id)
-        ));
+        );
+        self.display.result(&line, &self.remaining, self.began.elapsed().as_secs_f64());
     }
 }
 
@@ -149,8 +161,4 @@ fn describe(load: &LoadSpec) -> String {
         Models::Caption { weights, quantization, .. } => vec![stored(weights, *quantization)],
     };
     if models.is_empty() { "nothing".to_owned() } else { models.join(", ") }
-}
-
-fn seconds(nanoseconds: u64) -> String {
-    format!("{:.2} s", nanoseconds as f64 / 1e9)
 }

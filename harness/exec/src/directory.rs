@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use reelbench_protocol::{CellId, Manifest, RUN_FORMAT_VERSION};
+use reelbench_protocol::{CellId, Manifest, ManifestError};
 
 use crate::hash::hash_bytes;
 use crate::time;
@@ -23,12 +23,12 @@ pub enum DirectoryError {
     #[error("{} is not a run: it has no manifest.json; begin one with --out", .0.display())]
     NotRun(PathBuf),
     /// Its manifest cannot be read.
-    #[error("{}: not a manifest this version can read ({reason})", path.display())]
+    #[error("{}: {source}", path.display())]
     Manifest {
         /// The file.
         path: PathBuf,
         /// Why.
-        reason: String,
+        source: ManifestError,
     },
     /// A file in it cannot be read or written.
     #[error("cannot {action} {} ({source})", path.display())]
@@ -120,14 +120,8 @@ impl RunDirectory {
             }
             Err(source) => return Err(failed("read", &path)(source)),
         };
-        let unreadable = |reason: String| DirectoryError::Manifest { path: path.clone(), reason };
-        let manifest: Manifest =
-            serde_json::from_slice(&text).map_err(|error| unreadable(error.to_string()))?;
-        if manifest.format != RUN_FORMAT_VERSION {
-            let reason =
-                format!("its format is {}, this version reads {RUN_FORMAT_VERSION}", manifest.format);
-            return Err(unreadable(reason));
-        }
+        let manifest = Manifest::from_json(&text)
+            .map_err(|source| DirectoryError::Manifest { path: path.clone(), source })?;
         Ok((Self { run_id: manifest.run_id.clone(), ..Self::at(root)? }, manifest))
     }
 
@@ -232,7 +226,7 @@ fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Direct
 
 #[cfg(test)]
 mod tests {
-    use reelbench_protocol::Environment;
+    use reelbench_protocol::{Environment, RUN_FORMAT_VERSION};
 
     use super::*;
 
@@ -246,6 +240,7 @@ mod tests {
             started: time::rfc3339(SystemTime::now()),
             finished: None,
             command: vec!["bench".to_owned()],
+            folder: None,
             matrix_sha256: hash_bytes(GIVEN),
             git: None,
             session: None,
@@ -255,6 +250,7 @@ mod tests {
             environment: Environment::default(),
             inputs: Vec::new(),
             changes: Vec::new(),
+            weights: Vec::new(),
         }
     }
 
@@ -302,7 +298,9 @@ mod tests {
         let directory = RunDirectory::create(folder.path(), GIVEN).unwrap();
         directory.write_manifest(&Manifest { format: 9, ..manifest(&directory) }).unwrap();
         let error = RunDirectory::open(folder.path()).unwrap_err();
-        assert!(error.to_string().contains("its format is 9, this version reads 1"), "{error}");
+        let words = error.to_string();
+        assert!(words.contains("manifest.json: run directory of format 9, but bench "), "{words}");
+        assert!(words.ends_with("use bench 0.1.0 or a newer one"), "{words}");
     }
 
     #[test]

@@ -42,7 +42,7 @@ const VARIABLES: [&str; 8] = [
     "MALLOC_ARENA_MAX",
 ];
 
-/// Looks at this machine. What the system does not say is left out.
+/// Looks at this machine. What the system does not say is left out, and FFmpeg too, which only a runner knows.
 pub fn environment() -> Environment {
     let what = RefreshKind::nothing()
         .with_cpu(CpuRefreshKind::nothing())
@@ -58,6 +58,7 @@ pub fn environment() -> Environment {
         governor: read_line(Path::new("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")),
         memory_bytes: system.map_or(0, System::total_memory),
         os: os(),
+        ffmpeg: None,
         gpus: gpus(Path::new("/proc/driver/nvidia")),
         variables: VARIABLES
             .iter()

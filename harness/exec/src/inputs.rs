@@ -1,16 +1,31 @@
-//! What the cells read, hashed: films and weights.
+//! What the cells read, hashed: films, weights, configurations and tokenizers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use reelbench_protocol::{CellId, Failure, FailureKind, FileHash, PlannedCell, VideoId, Weights};
+use reelbench_matrix::{HubModel, is_commit};
+use reelbench_protocol::{
+    CellId, Failure, FailureKind, FileHash, PlannedCell, VideoId, Weights, WeightsSource,
+};
 
 use crate::hash::{HashError, hash_file};
 
-/// Files of a weights folder that say what a model computes.
-const WEIGHT_EXTENSIONS: [&str; 2] = ["safetensors", "json"];
+/// Files of a model's folder, by their extension, that say what it computes: tensors, configurations, tokenizers,
+/// templates of prompts.
+const MODEL_EXTENSIONS: [&str; 4] = ["safetensors", "json", "jinja", "model"];
+
+/// The text files that tokenizers are read from.
+const TOKENIZER_TEXTS: [&str; 2] = ["vocab.txt", "merges.txt"];
+
+/// What folders of further tokenizers have in their names, such as InstructBLIP's `qformer_tokenizer`.
+const TOKENIZER_FOLDER: &str = "tokenizer";
+
+/// What is read from beside weights that are a single file.
+const COMPANIONS: [&str; 4] =
+    ["config.json", "generation_config.json", "preprocessor_config.json", "tokenizer.json"];
 
 /// The hash that a matrix gives for a video.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +43,8 @@ pub struct ExpectedHash {
 pub struct Inputs {
     /// Every file, for the manifest.
     pub hashes: Vec<FileHash>,
+    /// Where the weights come from, each once, for the manifest.
+    pub weights: Vec<WeightsSource>,
     /// Cells with an input that is missing or not what was expected; the others can be run.
     pub known_failures: Vec<(CellId, Failure)>,
 }
@@ -35,7 +52,9 @@ pub struct Inputs {
 impl Inputs {
     /// Hashes every film and every weight file of the cells once, and holds them against what is expected.
     pub fn of(cells: &[PlannedCell], expected: &[ExpectedHash]) -> Self {
-        let mut inputs = Self::default();
+        let weights: BTreeSet<WeightsSource> =
+            cells.iter().flat_map(|cell| cell.spec.weights()).map(weights_source).collect();
+        let mut inputs = Self { weights: weights.into_iter().collect(), ..Self::default() };
         for (source, cells) in sources(cells) {
             if let Err(failure) = inputs.add(&source, expected) {
                 inputs.known_failures.extend(cells.into_iter().map(|cell| (cell, failure.clone())));
@@ -79,24 +98,57 @@ impl Inputs {
     }
 }
 
-/// The files of a model: the file itself, or the folder's `*.safetensors` and `*.json` in order of their names.
+/// Every file that a model is read from, in order of their names. Of a folder: its tensors, configurations and tokenizers,
+/// and those of its tokenizers' folders. Of a single file: that file, and the configurations and the tokenizer that lie
+/// beside it.
 ///
 /// # Errors
 /// When the path cannot be read.
 pub fn weight_files(path: &Path) -> io::Result<Vec<PathBuf>> {
-    if !fs::metadata(path)?.is_dir() {
-        return Ok(vec![path.to_owned()]);
-    }
     let mut files = Vec::new();
-    for entry in fs::read_dir(path)? {
-        let file = entry?.path();
-        let extension = file.extension().and_then(|extension| extension.to_str());
-        if extension.is_some_and(|extension| WEIGHT_EXTENSIONS.contains(&extension)) && file.is_file() {
-            files.push(file);
+    if fs::metadata(path)?.is_dir() {
+        for entry in fs::read_dir(path)? {
+            let entry = entry?.path();
+            if !entry.is_dir() {
+                files.push(entry);
+            } else if name_of(&entry).contains(TOKENIZER_FOLDER) {
+                let of_tokenizer = fs::read_dir(&entry)?.map(|file| file.map(|file| file.path()));
+                files.extend(of_tokenizer.collect::<io::Result<Vec<_>>>()?);
+            }
         }
+        files.retain(|file| file.is_file() && is_read(file));
+    } else {
+        let beside = COMPANIONS.map(|name| path.with_file_name(name));
+        files.extend(beside.into_iter().filter(|companion| companion != path && companion.is_file()));
+        files.push(path.to_owned());
     }
     files.sort();
     Ok(files)
+}
+
+/// Whether a file of a model's folder is one that models are read from.
+fn is_read(file: &Path) -> bool {
+    let extension = file.extension().and_then(OsStr::to_str).unwrap_or_default();
+    MODEL_EXTENSIONS.contains(&extension) || TOKENIZER_TEXTS.contains(&name_of(file))
+}
+
+fn name_of(path: &Path) -> &str {
+    path.file_name().and_then(OsStr::to_str).unwrap_or_default()
+}
+
+fn weights_source(weights: &Weights) -> WeightsSource {
+    match weights {
+        Weights::Dummy { preset, seed } => WeightsSource::Dummy { preset: preset.clone(), seed: *seed },
+        Weights::Local { path, name } => {
+            // The cache keeps a commit's files in a folder of its name.
+            let commit = name_of(path);
+            if name.parse::<HubModel>().is_ok() && is_commit(commit) {
+                WeightsSource::Hub { name: name.clone(), commit: commit.to_owned() }
+            } else {
+                WeightsSource::Files { name: name.clone(), path: path.clone() }
+            }
+        }
+    }
 }
 
 /// Something on disk that cells read. Sorted, so that a manifest does not depend on the cells' order.
@@ -162,7 +214,8 @@ mod tests {
         for name in ["model.safetensors", "config.json", "README.md", "pytorch_model.bin"] {
             fs::write(model.join(name), name).unwrap();
         }
-        let objects = film("objects.safetensors");
+        fs::create_dir(folder.path().join("yolo")).unwrap();
+        let objects = film("yolo/objects.safetensors");
         fs::write(&objects, "objects").unwrap();
         let cells = [
             cell("good", &film("good.mp4"), Some([&model, &objects])),
@@ -184,9 +237,72 @@ mod tests {
         assert_eq!(used, [("changed", 7), ("good", 4), ("objects", 7), ("sounds", 11), ("sounds", 17)]);
         let failed: Vec<_> = inputs.known_failures.iter().map(|(cell, _)| cell).collect();
         assert_eq!(failed, [&cells[2].id, &cells[3].id]);
+        let files =
+            |name: &str, path: &Path| WeightsSource::Files { name: name.to_owned(), path: path.to_owned() };
+        assert_eq!(inputs.weights, [files("objects", &objects), files("sounds", &model)]);
         let wrong = &inputs.known_failures[0].1.message;
         assert!(wrong.starts_with("wrong sha256: ") && wrong.contains("changed.mp4 has "), "{wrong}");
         assert!(wrong.ends_with(&format!("the matrix says {} (matrix.yaml:7)", "ab".repeat(32))), "{wrong}");
         assert!(inputs.known_failures[1].1.message.contains("missing.mp4"));
+    }
+
+    /// The names of a model's files below `folder`.
+    fn names(path: &Path, folder: &Path) -> Vec<String> {
+        let files = weight_files(path).unwrap();
+        files.iter().map(|file| file.strip_prefix(folder).unwrap().display().to_string()).collect()
+    }
+
+    fn model_folder(names: &[&str]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for name in names {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, name).unwrap();
+        }
+        folder
+    }
+
+    #[test]
+    fn everything_that_a_model_is_read_from_is_hashed_and_nothing_else() {
+        let read = [
+            "chat_template.jinja",
+            "config.json",
+            "generation_config.json",
+            "merges.txt",
+            "model-00001-of-00002.safetensors",
+            "model-00002-of-00002.safetensors",
+            "model.safetensors.index.json",
+            "preprocessor_config.json",
+            "qformer_tokenizer/tokenizer.json",
+            "qformer_tokenizer/vocab.txt",
+            "tokenizer.json",
+            "tokenizer.model",
+        ];
+        let other = ["README.md", "notes.txt", "pytorch_model.bin", "onnx/config.json", ".gitattributes"];
+        let folder = model_folder(&[read.as_slice(), other.as_slice()].concat());
+        assert_eq!(names(folder.path(), folder.path()), read);
+    }
+
+    #[test]
+    fn a_single_file_is_hashed_with_the_configurations_beside_it() {
+        let folder =
+            model_folder(&["yolov8n.safetensors", "config.json", "results.json", "other.safetensors"]);
+        let file = folder.path().join("yolov8n.safetensors");
+        assert_eq!(names(&file, folder.path()), ["config.json", "yolov8n.safetensors"]);
+    }
+
+    #[test]
+    fn a_model_of_the_hub_keeps_its_commit_and_a_dummy_its_seed() {
+        let commit = "87c7102498dcde7456f24cfd30239ca606ed9063";
+        let path = Path::new("/hub/models--openai--whisper-tiny.en/snapshots").join(commit);
+        let name = "hf:openai/whisper-tiny.en@main".to_owned();
+        assert_eq!(
+            weights_source(&Weights::Local { path, name: name.clone() }),
+            WeightsSource::Hub { name, commit: commit.to_owned() }
+        );
+        assert_eq!(
+            weights_source(&Weights::Dummy { preset: "ast-tiny".to_owned(), seed: 7 }),
+            WeightsSource::Dummy { preset: "ast-tiny".to_owned(), seed: 7 }
+        );
     }
 }

@@ -45,7 +45,10 @@ pub use id::{CellId, IdError, ModelId, VideoId};
 pub use journal::{
     CacheVerdict, CellEnd, FirstDifference, JournalEvent, JournalLine, PlannedCell, SkippedCell,
 };
-pub use manifest::{Arm, Change, Environment, FileHash, GitRevision, Manifest, Session};
+pub use manifest::{
+    Arm, Change, Environment, FileHash, FormatError, GitRevision, Manifest, ManifestError, Session,
+    WeightsSource, check_format,
+};
 pub use metric::{Better, Metric};
 pub use probe::{CaptionProbe, DetectProbe, Probe, SceneProbe, TagProbe, TranscribeProbe};
 pub use question::{Placeholder, Question, QuestionError};

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use reelbench_protocol::{
-    CacheVerdict, Change, Environment, FileHash, GitRevision, Manifest, RunnerInfo, Weights, value_text,
+    CacheVerdict, CellKind, Change, Environment, FileHash, GitRevision, Manifest, RunnerInfo, Weights,
+    WeightsSource, value_text,
 };
 use serde::Serialize;
 
@@ -105,8 +106,8 @@ pub struct Provenance {
     pub started: String,
     /// End, RFC 3339 in UTC.
     pub finished: Option<String>,
-    /// The command line that makes such a run again, quoted for a shell: the run's own without the directory it was
-    /// written to.
+    /// The lines that make such a run again in a shell: to the folder where it was started, then the run's own command
+    /// with the variables that change how fast things run, and without the directory it was written to.
     pub command: String,
     /// SHA-256 of the matrix.
     pub matrix_sha256: String,
@@ -114,6 +115,8 @@ pub struct Provenance {
     pub git: Option<GitRevision>,
     /// What was no longer what it had been when the run went on.
     pub changes: Vec<Change>,
+    /// Where the weights came from, in words.
+    pub weights: Vec<String>,
     /// Every binary, video, weight file and tokenizer with its hash.
     pub files: Table,
 }
@@ -124,10 +127,11 @@ impl Provenance {
             run_id: manifest.run_id.clone(),
             started: manifest.started.clone(),
             finished: manifest.finished.clone(),
-            command: repeatable(&manifest.command),
+            command: reproduce(manifest),
             matrix_sha256: manifest.matrix_sha256.clone(),
             git: manifest.git.clone(),
             changes: manifest.changes.clone(),
+            weights: manifest.weights.iter().map(WeightsSource::to_string).collect(),
             files: files(manifest.binaries.iter().chain(&manifest.inputs)),
         }
     }
@@ -145,6 +149,14 @@ fn files<'a>(files: impl Iterator<Item = &'a FileHash>) -> Table {
         ]
     };
     Table { columns, rows: files.map(row).collect() }
+}
+
+fn reproduce(manifest: &Manifest) -> String {
+    let folder =
+        manifest.folder.iter().map(|folder| format!("cd {}\n", shell_quoted(&folder.display().to_string())));
+    let variables = &manifest.environment.variables;
+    let variables = variables.iter().map(|(name, value)| format!("{name}={} ", shell_quoted(value)));
+    folder.chain(variables).chain([repeatable(&manifest.command)]).collect()
 }
 
 /// A command line without `--out` and `--resume`, which name a directory that is taken by now.

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use reelbench_reports::{ReportError, Results};
+use reelbench_protocol::JournalEvent;
+use reelbench_reports::Results;
 
 use crate::fixtures::*;
 use crate::support::*;
@@ -87,19 +88,25 @@ fn a_sample_that_is_written_twice_counts_once() {
 }
 
 #[test]
-fn another_format_is_refused() {
+fn a_newer_format_is_refused_with_the_version_that_reads_it() {
     let mut run = finished_run();
     run.manifest.format = 2;
-    let error = Results::load(run.write()).unwrap_err();
-    assert!(matches!(error, ReportError::Format { found: 2, .. }));
-    assert!(error.to_string().ends_with(
-        "manifest.json: run directory of format 2, but this bench reads format 1: \
-         use the bench that made the run, or a newer one"
-    ));
+    run.manifest.bench_version = "9.1.0".into();
+    let error = Results::load(run.write()).unwrap_err().to_string();
+    assert!(error.contains("manifest.json: run directory of format 2, but bench "), "{error}");
+    assert!(error.ends_with(" reads formats up to 1: use bench 9.1.0 or a newer one"), "{error}");
+
+    let mut run = finished_run();
+    run.events[0] = JournalEvent::Started { format: 2, run_id: "run-1".into() };
+    let error = Results::load(run.write()).unwrap_err().to_string();
+    assert!(error.contains("journal.jsonl: run directory of format 2, but bench "), "{error}");
 }
 
 #[test]
 fn a_missing_folder_is_named() {
     let error = Results::load(Path::new("no/such/run")).unwrap_err().to_string();
-    assert!(error.starts_with("no/such/run/manifest.json: cannot be read: "), "{error}");
+    assert_eq!(
+        error,
+        "no/such/run: no run, since it has no manifest.json: give the directory that a run was written to"
+    );
 }

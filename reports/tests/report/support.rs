@@ -10,7 +10,7 @@ use reelbench_protocol::{
     JournalEvent, JournalLine, LoadSpec, Loaded, Manifest, Models, Output, PROTOCOL_VERSION, Pass,
     PlannedCell, Quantization, RUN_FORMAT_VERSION, RepeatResult, Repeats, RunnerInfo, Scene, SceneCaption,
     SceneList, SceneSpec, Segment, SkippedCell, Span, Stage, Stage1Output, Stage1Spec, TicksRun, TimeBase,
-    Timeline, Transcript, Unit, VideoSpec, Warmup, Weights, WeightsPart, WhisperSpec, Work,
+    Timeline, Transcript, Unit, VideoSpec, Warmup, Weights, WeightsPart, WeightsSource, WhisperSpec, Work,
 };
 use tempfile::TempDir;
 
@@ -136,6 +136,7 @@ pub(crate) fn manifest() -> Manifest {
         changes: Vec::new(),
         finished: None,
         command: ["bench", "run", "my matrix.yaml", "--repeats", "3"].map(String::from).into(),
+        folder: Some("/work/my films".into()),
         matrix_sha256: "ab".repeat(32),
         session: None,
         git: Some(GitRevision { commit: "0123456789abcdef".into(), dirty: true }),
@@ -149,10 +150,18 @@ pub(crate) fn manifest() -> Manifest {
             governor: Some("performance".into()),
             memory_bytes: 8 << 30,
             os: "Linux 6.1".into(),
+            ffmpeg: Some("5.1".into()),
             gpus: Vec::new(),
             variables: BTreeMap::from([("RAYON_NUM_THREADS".into(), "2".into())]),
         },
         inputs: vec![file("sintel", "clips/sintel.mp4", 1_500_000, "2")],
+        weights: vec![
+            WeightsSource::Dummy { preset: "llava-next-tiny".into(), seed: 0 },
+            WeightsSource::Hub {
+                name: "hf:openai/whisper-tiny.en".into(),
+                commit: "87c7102498dcde7456f24cfd30239ca606ed9063".into(),
+            },
+        ],
     }
 }
 

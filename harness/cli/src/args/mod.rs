@@ -21,25 +21,55 @@ const STYLES: Styles = Styles::styled()
     .literal(AnsiColor::Cyan.on_default().bold())
     .placeholder(AnsiColor::Cyan.on_default());
 
-const EXAMPLES: &str = "\
-Examples:
+/// What people type.
+pub(crate) const EXAMPLES: &str = "\
   bench matrix.yaml                         plan, run and report
-  bench plan matrix.yaml                    what would be done; nothing runs
+  bench plan matrix.yaml                    what would be done, and how long it takes; nothing runs
   bench fetch matrix.yaml                   download the models and films it needs
   bench run matrix.yaml --only model=llava* --repeats 5
+  bench run matrix.yaml --only 'kind=caption,quantization=none|q4k,num_beams!=1'
   bench run matrix.yaml --resume runs/seed-table-20260102T030405Z
   bench report runs/seed-table-20260102T030405Z
   bench probe transcribe talk.mp4 --weights models/whisper-tiny.en
   bench probe tag talk.mp4 --weights models/ast --start 30 --seconds 10
   bench probe detect street.jpg --weights models/yolov8n.safetensors --conf 0.25
+  bench schema > matrix.schema.json         then `# yaml-language-server: $schema=matrix.schema.json` in line 1 of a matrix";
 
-Exit codes:
-  0 all cells ok   2 usage or invalid matrix   3 some cells did not end ok
-  130 interrupted, resumable   1 anything else";
+/// What exit codes mean; those of the contract, also where only some commands give them.
+pub(crate) const EXIT_CODES: &[(u8, &str)] = &[
+    (0, "done, all cells ok"),
+    (1, "anything else"),
+    (2, "usage or invalid matrix"),
+    (3, "some cells did not end ok"),
+    (10, "gate: regression"),
+    (11, "gate: inconclusive"),
+    (12, "gate: cells missing or nothing gated"),
+    (130, "interrupted, resumable"),
+];
+
+fn after_help() -> String {
+    let codes: String =
+        EXIT_CODES.iter().map(|(code, meaning)| format!("\n  {code:>3}  {meaning}")).collect();
+    format!("Examples:\n{EXAMPLES}\n\nExit codes:{codes}")
+}
+
+/// How cells are selected.
+fn only_help() -> String {
+    let keys = Selection::keys().join(", ");
+    format!(
+        "Only the cells that meet every term, and the stage-1 cells that they need\n\n\
+         Terms stand between commas or blanks:\n  \
+         key=value        has the value; * stands for any part of it: model=llava*\n  \
+         key=a|b          has one of the values: quantization=none|q4k\n  \
+         key!=value       does not have the value: video!=*trailer\n\
+         All terms must hold: 'kind=caption,use_cache=true,num_beams!=1'\n\n\
+         Keys: {keys}"
+    )
+}
 
 /// Measures video-understanding pipelines, reproducibly.
 #[derive(Debug, Parser)]
-#[command(name = "bench", version, styles = STYLES, after_help = EXAMPLES)]
+#[command(name = "bench", version, styles = STYLES, after_help = after_help())]
 #[command(override_usage = "bench MATRIX.yaml [OPTIONS]\n       bench <COMMAND>")]
 #[command(subcommand_required = true, arg_required_else_help = true)]
 pub(crate) struct Cli {
@@ -84,6 +114,8 @@ pub(crate) enum Command {
     Doctor(DoctorArgs),
     /// Print the JSON schema of matrix.yaml, for editors
     Schema,
+    /// Print the manual page, or write those of all commands into a folder
+    Man(ManArgs),
     /// Print completions for a shell
     Completions {
         /// The shell
@@ -101,7 +133,7 @@ impl Command {
             Self::Report(args) => args.output.output(),
             Self::Doctor(args) => args.output.output(),
             Self::Probe(_) | Self::Schema => Output::Json,
-            Self::Completions { .. } => Output::Text,
+            Self::Completions { .. } | Self::Man(_) => Output::Text,
         }
     }
 }
@@ -146,10 +178,15 @@ impl NetworkArgs {
     }
 }
 
+/// The option that names the runner.
+pub(crate) const RUNNER_OPTION: &str = "--runner";
+/// The variable that names the runner where no option does.
+pub(crate) const RUNNER_VARIABLE: &str = "BENCH_RUNNER";
+
 #[derive(Debug, Args)]
 pub(crate) struct RunnerArgs {
     /// The runner: a name from runners.yaml beside the matrix, or a program's path
-    #[arg(long, env = "BENCH_RUNNER", value_name = "NAME|PATH", default_value = "candle")]
+    #[arg(long, env = RUNNER_VARIABLE, value_name = "NAME|PATH", default_value = "candle")]
     pub(crate) runner: String,
 }
 
@@ -167,8 +204,8 @@ pub(crate) struct RunArgs {
     /// Go on also where the matrix, a program, a film, weights, the device or the machine is not what it was
     #[arg(long, requires = "resume")]
     accept_changes: bool,
-    /// Run only the cells that match, such as `model=llava*,use_cache=true`
-    #[arg(long, value_name = "EXPR", conflicts_with = "resume")]
+    /// Run only the cells that match, such as `model=llava*,use_cache=true`; --help has all of it
+    #[arg(long, value_name = "EXPR", conflicts_with = "resume", long_help = only_help())]
     pub(crate) only: Option<Selection>,
     /// Measured repeats per cell, in place of the matrix's; `auto`: until their times are steady
     #[arg(long, value_name = "N|auto", value_parser = at_least_one, conflicts_with = "resume")]
@@ -188,6 +225,8 @@ pub(crate) struct RunArgs {
     /// Run also what the plan would skip for its memory or its weights
     #[arg(long, conflicts_with = "resume")]
     force: bool,
+    #[command(flatten)]
+    talk: TalkArgs,
     #[command(flatten)]
     network: NetworkArgs,
     #[command(flatten)]
@@ -209,6 +248,20 @@ fn at_least_one(text: &str) -> Result<HowMany, &'static str> {
         HowMany::Count(0) => Err("must be at least 1"),
         how_many => Ok(how_many),
     }
+}
+
+/// How much is said while a run goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Talk {
+    Progress,
+    Quiet,
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+struct TalkArgs {
+    /// Show no progress: only what goes wrong, and the result
+    #[arg(long, short)]
+    quiet: bool,
 }
 
 /// What becomes of cells whose memory or weights will not do, as far as the runner can tell beforehand.
@@ -240,6 +293,10 @@ impl RunArgs {
         Misfits::of(self.force)
     }
 
+    pub(crate) fn talk(&self) -> Talk {
+        if self.talk.quiet { Talk::Quiet } else { Talk::Progress }
+    }
+
     pub(crate) fn frames(&self) -> Frames {
         if self.save_frames { Frames::Save } else { Frames::Forget }
     }
@@ -254,9 +311,12 @@ pub(crate) struct PlanArgs {
     /// The matrix
     #[arg(value_name = "MATRIX.yaml")]
     pub(crate) matrix: PathBuf,
-    /// Show only the cells that match, such as `model=llava*,use_cache=true`
-    #[arg(long, value_name = "EXPR")]
+    /// Show only the cells that match, such as `model=llava*,use_cache=true`; --help has all of it
+    #[arg(long, value_name = "EXPR", long_help = only_help())]
     pub(crate) only: Option<Selection>,
+    /// Estimate times from the runs in this folder instead of those in runs/
+    #[arg(long, value_name = "DIR")]
+    pub(crate) history: Option<PathBuf>,
     /// Show as planned also what would be skipped for its memory or its weights
     #[arg(long)]
     force: bool,
@@ -283,6 +343,12 @@ pub(crate) struct ReportArgs {
     pub(crate) template: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ManArgs {
+    /// Write bench.1, bench-run.1 and so on into this folder
+    pub(crate) dir: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

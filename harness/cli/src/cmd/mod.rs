@@ -2,6 +2,7 @@
 
 pub(crate) mod doctor;
 pub(crate) mod fetch;
+pub(crate) mod man;
 pub(crate) mod plan;
 pub(crate) mod probe;
 pub(crate) mod report;

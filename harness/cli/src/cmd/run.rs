@@ -5,20 +5,21 @@ use std::time::SystemTime;
 
 use reelbench_exec::{ExpectedHash, Inputs, RunDirectory, RunEnd, RunPlan, execute};
 use reelbench_matrix::{Matrix, RunOverrides};
-use reelbench_protocol::Manifest;
-use reelbench_reports::{Rebuilt, Template, rebuild};
+use reelbench_protocol::{Manifest, PlannedCell};
+use reelbench_reports::{Rebuilt, Run, Template, rebuild};
 use serde::Serialize;
 
-use crate::args::{Frames, Output, RunArgs};
+use crate::args::{Frames, Output, RunArgs, Talk};
+use crate::cmd::report::describe;
 use crate::error::BenchError;
 use crate::exit_code::Exit;
 use crate::plan::{Planned, plan};
-use crate::progress::Progress;
+use crate::progress::{Expected, Progress};
 use crate::resume::Begun;
 use crate::{interrupt, manifest, print};
 
 /// Where runs are kept unless told otherwise.
-const RUNS: &str = "runs";
+pub(crate) const RUNS: &str = "runs";
 
 pub(crate) fn run(args: &RunArgs) -> Result<Exit, BenchError> {
     let overrides = RunOverrides {
@@ -31,15 +32,18 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, BenchError> {
     let planned = plan(&args.matrix, &args.runner.runner, args.only.as_ref(), overrides, misfits, network)?;
     let begun = args.resume.as_deref().map(Begun::open).transpose()?;
     let cells = begun.as_ref().and_then(|begun| begun.cells.as_ref()).unwrap_or(&planned.expansion.cells);
-    print::line("hashing films and weights");
+    say(args, "hashing films and weights");
     // Before the directory is made: an interrupt here leaves nothing behind.
     let inputs = Inputs::of(cells, &expected_hashes(&planned.matrix));
-    let mut progress = Progress::new(cells);
+    // Only progress looks at it; what is left to do is the executor's to find out.
+    let before = args.resume.as_ref().and_then(|root| Run::load(root).ok());
+    let before = before.filter(|run| !run.cells.is_empty());
+    let mut progress = Progress::new(&expected(cells, &planned, before.as_ref()), args.talk());
     let (directory, manifest) = match begun {
         Some(begun) => begun.go_on(&planned, &inputs, args.changes())?,
         None => begin(args, &planned, &inputs)?,
     };
-    print::line(&format!("run {}", directory.path().display()));
+    say(args, &format!("run {}", directory.path().display()));
     let stop = interrupt::stop_flag()?;
     let plan = run_plan(args, &planned, inputs);
     let end = execute(&plan, &directory, &planned.runner, &mut progress, &stop)?;
@@ -59,6 +63,23 @@ fn begin(args: &RunArgs, planned: &Planned, inputs: &Inputs) -> Result<(RunDirec
     let manifest = manifest::manifest(planned, &directory, inputs);
     directory.write_manifest(&manifest)?;
     Ok((directory, manifest))
+}
+
+/// Says how far things have come, unless quiet was asked for.
+fn say(args: &RunArgs, line: &str) {
+    if args.talk() == Talk::Progress {
+        print::line(line);
+    }
+}
+
+/// What is to be run; a run that goes on keeps to its own repeats.
+fn expected<'a>(cells: &'a [PlannedCell], planned: &Planned, before: Option<&'a Run>) -> Expected<'a> {
+    Expected {
+        cells,
+        repetition: before.map_or_else(|| planned.repetition(), |run| (run.repeats, run.warmup)),
+        device: planned.matrix.run().device,
+        before,
+    }
 }
 
 /// `runs/NAME-TIME`, numbered where another run of the same second has it.
@@ -83,12 +104,13 @@ fn expected_hashes(matrix: &Matrix) -> Vec<ExpectedHash> {
 
 fn run_plan(args: &RunArgs, planned: &Planned, inputs: Inputs) -> RunPlan {
     let run = planned.matrix.run();
+    let (repeats, warmup) = planned.repetition();
     RunPlan {
         cells: planned.expansion.cells.clone(),
         skipped: planned.expansion.skipped.clone(),
         known_failures: inputs.known_failures,
-        repeats: run.repeats,
-        warmup: run.warmup,
+        repeats,
+        warmup,
         timeout: run.timeout,
         run_timeout: run.run_timeout,
         memory_limit: run.memory_limit,
@@ -139,11 +161,7 @@ fn conclude(
             })?;
         }
         Output::Text => {
-            let report = rebuilt.report_path.display();
-            print::text(&format!(
-                "\n{}\n{}\nreport: {report}\n",
-                rebuilt.report.verdict.text, rebuilt.main_table
-            ))?;
+            print::text(&format!("\n{}", describe(rebuilt, directory.path())))?;
         }
     }
     let resume =

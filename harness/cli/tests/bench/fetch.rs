@@ -63,7 +63,7 @@ fn a_plan_names_the_command_that_then_brings_everything_for_plan_and_run() {
     let manifest = workplace.json("run/manifest.json");
     let weights: Vec<&Value> = manifest["inputs"].as_array().unwrap().iter().collect();
     let of = |word: &str| weights.iter().filter(|input| input["used_by"] == word).count();
-    assert_eq!((of("hf:o/small"), of("hf:o/speech@v1")), (5, 2));
+    assert_eq!((of("hf:o/small"), of("hf:o/speech@v1")), (6, 2));
     for input in weights.iter().filter(|input| input["used_by"] != "film") {
         let path = input["path"].as_str().unwrap();
         assert!(path.contains(&format!("/snapshots/{COMMIT}/")), "the commit is on record: {path}");

@@ -18,7 +18,10 @@ mod memory;
 mod mistakes;
 mod noise;
 mod pipeline;
+mod plan_times;
 mod probes;
+mod progress;
+mod provenance;
 #[cfg(target_os = "linux")]
 mod resume;
 mod secrets;

@@ -207,6 +207,7 @@ pub(crate) fn manifest(directory: &RunDirectory) -> Manifest {
         started: "2026-01-02T03:04:05Z".to_owned(),
         finished: None,
         command: vec!["bench".to_owned()],
+        folder: None,
         matrix_sha256: String::new(),
         git: None,
         session: None,
@@ -216,6 +217,7 @@ pub(crate) fn manifest(directory: &RunDirectory) -> Manifest {
         environment: Environment::default(),
         inputs: Vec::new(),
         changes: Vec::new(),
+        weights: Vec::new(),
     }
 }
 
