@@ -68,6 +68,9 @@ pub enum ReportError {
     /// A value that has no JSON.
     #[error("cannot be written as JSON: {0}")]
     Json(#[from] serde_json::Error),
+    /// Test cases that have no XML.
+    #[error("cannot be written as XML: {0}")]
+    JUnit(#[source] quick_junit::SerializeError),
     /// A table that polars refuses.
     #[error("tables: {0}")]
     Tables(#[from] polars::error::PolarsError),

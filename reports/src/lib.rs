@@ -5,7 +5,9 @@
 //! each cell is worth, polars adds up the raw rows, and [`Summary`], [`Tables`] and [`Report`] show the result.
 
 mod comparable;
+mod comparison;
 mod error;
+mod gate;
 mod load;
 mod markdown;
 mod noise;
@@ -22,7 +24,15 @@ mod tables;
 mod units;
 
 pub use comparable::{Aspect, Difference, Severity, differences};
+pub use comparison::{
+    COMPARISON_FORMAT_VERSION, Change, ComparedCell, ComparedMetric, ComparedRuns, Comparing, Criteria, Flag,
+    Limit, Overview, OverviewRow, Pairing, Presence, RunName, Said, StageChange,
+};
 pub use error::{OrderProblem, ReportError};
+pub use gate::{
+    Calibration, CellNoise, Check, CheckCounts, CheckVerdict, Gate, GateVerdict, SelfTest,
+    VERDICT_FORMAT_VERSION,
+};
 pub use load::{JOURNAL_FILE, MANIFEST_FILE, STAGE1_FOLDER};
 pub use noise::{NoiseFinding, NoiseKind, machine_noise};
 pub use outcome::{Instability, Judgement, Outcome, Place, judge};

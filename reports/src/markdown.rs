@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use minijinja::value::Value;
+
 use crate::report::{Align, Cell, Column, Emphasis, Table};
 
 /// Text as it is: what would be markup is escaped, and line breaks become spaces.
@@ -103,6 +105,17 @@ pub(crate) fn table(table: &Table, reader: Reader) -> String {
         push_row(&mut text, row, &widths, &aligns);
     }
     text
+}
+
+/// Text within a tag of HTML, where Markdown is not looked for, as a template takes it.
+pub(crate) fn safe_html(text: &str) -> Value {
+    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    Value::from_safe_string(line.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;"))
+}
+
+/// A table as a template takes it, not to be escaped again.
+pub(crate) fn safe_table(rows: &Table) -> Value {
+    Value::from_safe_string(table(rows, Reader::Markdown))
 }
 
 fn push_row(text: &mut String, row: &[String], widths: &[usize], aligns: &[Align]) {

@@ -8,7 +8,7 @@ use minijinja::value::{Serde, Value};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, context, escape_formatter};
 
 use crate::error::ReportError;
-use crate::markdown::{self, Reader};
+use crate::markdown;
 use crate::report::Report;
 
 /// Escaping of templates that write Markdown.
@@ -55,10 +55,23 @@ pub fn render(report: &Report, template: &Template) -> Result<String, ReportErro
     render_named(report, &name, source).map_err(|source| ReportError::Template { name: name.clone(), source })
 }
 
+/// Renders one of our own templates with data that is no report.
+///
+/// # Errors
+/// When the template names what the data does not have.
+pub(crate) fn render_page(name: &str, source: &str, context: Value) -> Result<String, ReportError> {
+    let render = || {
+        let mut environment = environment()?;
+        environment.add_template(name, source)?;
+        environment.get_template(name)?.render(context)
+    };
+    render().map_err(|source| ReportError::Template { name: name.to_owned(), source })
+}
+
 fn render_named(report: &Report, name: &str, source: String) -> Result<String, minijinja::Error> {
     let mut environment = environment()?;
     environment.add_template_owned(name.to_owned(), source)?;
-    let table = |table| Value::from_safe_string(markdown::table(table, Reader::Markdown));
+    let table = markdown::safe_table;
     let tables = context! {
         end_to_end => table(&report.end_to_end.table),
         stage1 => table(&report.stage1.table),

@@ -22,13 +22,13 @@ const TOLERANCE: f64 = 1e-3;
 const PIXEL_TOLERANCE: f32 = 0.1;
 
 /// Stages whose results differ, with the scenes in which they do; without scenes where none can be named.
-pub(super) type Differing = BTreeMap<Stage, BTreeSet<u32>>;
+pub(crate) type Differing = BTreeMap<Stage, BTreeSet<u32>>;
 
 /// Places at which a result differs: scenes, or the film as a whole.
 type Spots = BTreeSet<Option<u32>>;
 
 /// What differs between two results.
-pub(super) fn differing(a: &Stage1Output, b: &Stage1Output) -> Differing {
+pub(crate) fn differing(a: &Stage1Output, b: &Stage1Output) -> Differing {
     let film = Film(a.scenes.as_ref().map_or(&[], |list| &list.scenes));
     let spots = [
         (Stage::Scene, compared(a.scenes.as_ref(), b.scenes.as_ref(), scenes)),

@@ -11,6 +11,7 @@ use serde::{Serialize, Serializer};
 
 use self::agreement::Peers;
 use self::alone::judge_alone;
+pub(crate) use self::found::differing;
 use crate::run::{CellRecord, Run};
 
 /// How a cell came out.

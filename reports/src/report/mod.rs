@@ -23,6 +23,7 @@ use crate::run::Run;
 use crate::summary::{CellSummary, Summary};
 
 pub use provenance::{FailedCell, Provenance, Setup};
+pub(crate) use section::CellNames;
 pub use section::Section;
 pub use table::{Align, Cell, Column, Emphasis, Table};
 pub use verdict::{Counts, Verdict};

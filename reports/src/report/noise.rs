@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::section::{Section, cell_names};
+use super::section::{CellNames, Section};
 use super::table::{Cell, Column, Table};
 use crate::noise::{NoiseFinding, NoiseKind};
 use crate::run::Run;
@@ -21,7 +21,9 @@ pub(super) fn section(run: &Run, summary: &Summary) -> Section {
     if measured == 0 {
         return Section::default();
     }
-    let names = cell_names(run, &summary.cells);
+    let names = CellNames::of(&summary.cells);
+    let names: Vec<String> =
+        run.cells.iter().zip(&summary.cells).map(|(record, cell)| names.name(record, cell)).collect();
     let of_cells = summary.cells.iter().zip(&names);
     let of_cells =
         of_cells.flat_map(|(cell, name)| cell.noise.iter().map(move |found| (Some(name.as_str()), found)));

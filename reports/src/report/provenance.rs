@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use reelbench_protocol::{
-    CacheVerdict, CellKind, Change, Environment, FileHash, GitRevision, Manifest, RunnerInfo, Weights,
-    WeightsSource, value_text,
+    CacheVerdict, Change, Environment, FileHash, GitRevision, Manifest, RunnerInfo, Weights, WeightsSource,
+    value_text,
 };
 use serde::Serialize;
 
-use super::section::cell_names;
+use super::section::CellNames;
 use super::status::status;
 use super::table::{Cell, Column, Table};
 use crate::run::{CellRecord, Run};
@@ -73,13 +73,13 @@ pub struct FailedCell {
 
 /// Every cell that did not end ok, in the order of the plan.
 pub(crate) fn failures(run: &Run, cells: &[CellSummary]) -> Vec<FailedCell> {
-    let named = run.cells.iter().zip(cells).zip(cell_names(run, cells));
-    let failed = named.filter_map(|((record, cell), name)| {
+    let names = CellNames::of(cells);
+    let failed = run.cells.iter().zip(cells).filter_map(|(record, cell)| {
         let reason = cell.reason.clone()?;
         let log = log_tail(record).map(|lines| lines.join("\n"));
         Some(FailedCell {
             cell: cell.id.to_string(),
-            name,
+            name: names.name(record, cell),
             status: status(cell),
             reason,
             log: log.filter(|log| !log.is_empty()),

@@ -6,7 +6,7 @@ use reelbench_protocol::{CellKind, varying};
 use serde::Serialize;
 
 use super::table::{Cell, Column, Table};
-use crate::run::Run;
+use crate::run::CellRecord;
 use crate::settings::shown;
 use crate::summary::CellSummary;
 
@@ -82,19 +82,27 @@ impl SettingColumns {
     }
 }
 
-/// What each cell is called where it stands alone: its video, its model or `stage 1`, and the settings that vary.
-pub(crate) fn cell_names(run: &Run, cells: &[CellSummary]) -> Vec<String> {
-    let settings_of =
-        |kind| SettingColumns::of(&cells.iter().filter(|cell| cell.kind == kind).collect::<Vec<_>>());
-    let (of_stage1, of_captions) = (settings_of(CellKind::Stage1), settings_of(CellKind::Caption));
-    let name = |spec: String, cell: &CellSummary| {
+/// Names of cells: the film, the model or `stage 1`, and the settings that vary among cells of the kind.
+pub(crate) struct CellNames {
+    of_stage1: SettingColumns,
+    of_captions: SettingColumns,
+}
+
+impl CellNames {
+    pub(crate) fn of(cells: &[CellSummary]) -> Self {
+        let settings_of =
+            |kind| SettingColumns::of(&cells.iter().filter(|cell| cell.kind == kind).collect::<Vec<_>>());
+        Self { of_stage1: settings_of(CellKind::Stage1), of_captions: settings_of(CellKind::Caption) }
+    }
+
+    pub(crate) fn name(&self, record: &CellRecord, cell: &CellSummary) -> String {
         let settings = match cell.kind {
-            CellKind::Stage1 => &of_stage1,
-            CellKind::Caption => &of_captions,
+            CellKind::Stage1 => &self.of_stage1,
+            CellKind::Caption => &self.of_captions,
         };
-        [Some(spec), settings.words(cell)].into_iter().flatten().collect::<Vec<_>>().join(", ")
-    };
-    run.cells.iter().zip(cells).map(|(record, cell)| name(record.spec().to_string(), cell)).collect()
+        let words = [Some(record.spec().to_string()), settings.words(cell)];
+        words.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// What is added to a name whose numbers come from random weights.

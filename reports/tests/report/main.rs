@@ -5,6 +5,8 @@ mod comparable;
 #[cfg(test)]
 mod fixtures;
 #[cfg(test)]
+mod gate;
+#[cfg(test)]
 mod journal;
 #[cfg(test)]
 mod noise;
