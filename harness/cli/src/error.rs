@@ -47,6 +47,20 @@ pub(crate) enum BenchError {
         changes.iter().map(|change| format!("  {change}")).collect::<Vec<_>>().join("\n")
     )]
     Changed { directory: PathBuf, changes: Vec<Change> },
+    #[error("NOT COMPARABLE: {0}; --accept-differences compares all the same")]
+    NotComparable(String),
+    #[error(
+        "{} is no run directory: give two of them, or --matrix to measure two runners", .0.display()
+    )]
+    NeitherRunNorMatrix(PathBuf),
+    #[error(
+        "runner `{0}` does not offer to be slowed down, so a self-test of it is not possible: see `slowdown` in PROTOCOL.md"
+    )]
+    NoSlowdown(String),
+    #[error("the session in {} was stopped before its end, and nothing is judged: begin a new one", .0.display())]
+    SessionStopped(PathBuf),
+    #[error("{}: cannot be written ({source})", path.display())]
+    Write { path: PathBuf, source: io::Error },
     #[error("{0}")]
     Probe(Failure),
     #[error("cannot listen for interrupts ({0})")]
@@ -63,8 +77,10 @@ impl BenchError {
             | Self::NothingSelected { .. }
             | Self::NeedsNetwork { .. }
             | Self::Weights { .. }
+            | Self::NeitherRunNorMatrix(_)
+            | Self::NoSlowdown(_)
             | Self::NoSuchFile(_) => Exit::Invalid,
-            Self::Runner(RunnerError::Stopped) => Exit::Interrupted,
+            Self::Runner(RunnerError::Stopped) | Self::SessionStopped(_) => Exit::Interrupted,
             _ => Exit::Error,
         }
     }

@@ -13,6 +13,12 @@ pub(crate) enum Exit {
     Invalid,
     /// Done, and some cells did not end ok.
     CellsNotOk,
+    /// Gate: something is worse than allowed.
+    Regression,
+    /// Gate: the data shows neither.
+    Inconclusive,
+    /// Gate: cells are missing, or nothing was gated.
+    Incomplete,
     /// Interrupted; the journal is intact and the run can be resumed.
     Interrupted,
 }
@@ -24,6 +30,9 @@ impl From<Exit> for ExitCode {
             Exit::Error => 1,
             Exit::Invalid => 2,
             Exit::CellsNotOk => 3,
+            Exit::Regression => 10,
+            Exit::Inconclusive => 11,
+            Exit::Incomplete => 12,
             Exit::Interrupted => 130,
         })
     }

@@ -15,6 +15,7 @@ mod print;
 mod progress;
 mod resume;
 mod runners;
+mod session;
 mod timing;
 
 use std::process::ExitCode;
@@ -47,6 +48,9 @@ fn dispatch(command: Command) -> Result<Exit, BenchError> {
         Command::Run(args) => cmd::run::run(&args),
         Command::Plan(args) => cmd::plan::plan(&args),
         Command::Fetch(args) => cmd::fetch::fetch(&args),
+        Command::Compare(args) => cmd::compare::compare(&args),
+        Command::Gate(args) => cmd::gate::gate(&args),
+        Command::Calibrate(args) => cmd::calibrate::calibrate(&args),
         Command::Report(args) => cmd::report::report(&args),
         Command::Probe(probe) => cmd::probe::probe(probe),
         Command::Doctor(args) => cmd::doctor::doctor(&args),

@@ -90,11 +90,6 @@ fn refuse_services(expansion: &Expansion) -> Result<(), BenchError> {
 /// Parts of a matrix that are read and checked, and that nothing uses yet.
 fn warn_of_what_is_kept_for_later(matrix: &Matrix) {
     let file = matrix.file().display();
-    if matrix.gate().is_some() {
-        print::line(&format!(
-            "{file}: warning: `gate` has no effect in this version; results are not judged"
-        ));
-    }
     if matrix.videos().iter().any(|video| video.reference != Reference::default()) {
         print::line(&format!(
             "{file}: warning: `reference` has no effect in this version; quality is not scored"

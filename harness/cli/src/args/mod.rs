@@ -1,6 +1,7 @@
 //! What can be typed. Meaning is given to it in `cmd`.
 
 mod fetch;
+mod gate;
 mod probe;
 
 use std::ffi::{OsStr, OsString};
@@ -13,6 +14,7 @@ use reelbench_matrix::{HowMany, MemoryLimit, Selection};
 use reelbench_protocol::Device;
 
 pub(crate) use fetch::FetchArgs;
+pub(crate) use gate::{CalibrateArgs, CompareArgs, Differences, GateArgs, SessionArgs, SlowedStage};
 pub(crate) use probe::{CaptionArgs, DetectArgs, ProbeCommand, ScenesArgs, TagArgs, TranscribeArgs};
 
 const STYLES: Styles = Styles::styled()
@@ -30,6 +32,8 @@ pub(crate) const EXAMPLES: &str = "\
   bench run matrix.yaml --only 'kind=caption,quantization=none|q4k,num_beams!=1'
   bench run matrix.yaml --resume runs/seed-table-20260102T030405Z
   bench report runs/seed-table-20260102T030405Z
+  bench compare runs/before runs/after
+  bench gate --matrix matrix.yaml --base old/bench-runner --head new/bench-runner
   bench probe transcribe talk.mp4 --weights models/whisper-tiny.en
   bench probe tag talk.mp4 --weights models/ast --start 30 --seconds 10
   bench probe detect street.jpg --weights models/yolov8n.safetensors --conf 0.25
@@ -107,6 +111,12 @@ pub(crate) enum Command {
     Fetch(FetchArgs),
     /// Render the report again from a run directory
     Report(ReportArgs),
+    /// Compare two runs, in both directions
+    Compare(CompareArgs),
+    /// Judge a change: two runs, or two runners in one session; the exit code is the verdict
+    Gate(Box<GateArgs>),
+    /// Measure a runner against itself: how much noise there is, and what a gate can see
+    Calibrate(CalibrateArgs),
     /// Try one stage on one input; JSON on standard output
     #[command(subcommand)]
     Probe(ProbeCommand),
@@ -131,6 +141,9 @@ impl Command {
             Self::Plan(args) => args.output.output(),
             Self::Fetch(args) => args.output.output(),
             Self::Report(args) => args.output.output(),
+            Self::Compare(args) => args.output.output(),
+            Self::Gate(args) => args.output.output(),
+            Self::Calibrate(args) => args.output.output(),
             Self::Doctor(args) => args.output.output(),
             Self::Probe(_) | Self::Schema => Output::Json,
             Self::Completions { .. } | Self::Man(_) => Output::Text,

@@ -45,7 +45,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, BenchError> {
     };
     say(args, &format!("run {}", directory.path().display()));
     let stop = interrupt::stop_flag()?;
-    let plan = run_plan(args, &planned, inputs);
+    let plan = run_plan(args.frames(), &planned, inputs);
     let end = execute(&plan, &directory, &planned.runner, &mut progress, &stop)?;
     progress.close();
     if matches!(end, RunEnd::Finished(_)) && manifest.finished.is_none() {
@@ -83,13 +83,13 @@ fn expected<'a>(cells: &'a [PlannedCell], planned: &Planned, before: Option<&'a 
 }
 
 /// `runs/NAME-TIME`, numbered where another run of the same second has it.
-fn free_path(name: &str) -> PathBuf {
+pub(crate) fn free_path(name: &str) -> PathBuf {
     let path = RunDirectory::default_path(Path::new(RUNS), name, SystemTime::now());
     let numbered = (2..).map(|number| PathBuf::from(format!("{}-{number}", path.display())));
     std::iter::once(path.clone()).chain(numbered).find(|path| !path.exists()).unwrap_or(path)
 }
 
-fn expected_hashes(matrix: &Matrix) -> Vec<ExpectedHash> {
+pub(crate) fn expected_hashes(matrix: &Matrix) -> Vec<ExpectedHash> {
     let file = matrix.file().display();
     let expected = matrix.videos().iter().filter_map(|video| {
         let place = match video.sha256_line {
@@ -102,7 +102,7 @@ fn expected_hashes(matrix: &Matrix) -> Vec<ExpectedHash> {
     expected.collect()
 }
 
-fn run_plan(args: &RunArgs, planned: &Planned, inputs: Inputs) -> RunPlan {
+pub(crate) fn run_plan(frames: Frames, planned: &Planned, inputs: Inputs) -> RunPlan {
     let run = planned.matrix.run();
     let (repeats, warmup) = planned.repetition();
     RunPlan {
@@ -117,7 +117,7 @@ fn run_plan(args: &RunArgs, planned: &Planned, inputs: Inputs) -> RunPlan {
         seed: run.seed,
         order: run.order,
         device: run.device,
-        save_frames: args.frames() == Frames::Save,
+        save_frames: frames == Frames::Save,
         cache_check: run.cache_check,
     }
 }

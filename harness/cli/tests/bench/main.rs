@@ -14,6 +14,7 @@ mod essence;
 mod fake_runner;
 mod fetch;
 mod findings;
+mod gate;
 mod memory;
 mod mistakes;
 mod noise;
