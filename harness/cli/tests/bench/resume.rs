@@ -120,7 +120,7 @@ fn a_kill_at_any_moment_costs_at_most_the_repeat_in_flight() {
         );
         finish(&workplace, &run, &expected, 3);
     }
-    assert!(alive >= MOMENTS / 2, "it was still at work {alive} times");
+    assert!(alive >= MOMENTS / 4, "it was still at work {alive} times");
 }
 
 #[test]
