@@ -1,6 +1,5 @@
 //! From the journal of a large run to its report: 1,000,000 stage rows, and 100,000 repeats.
 
-#![expect(missing_docs, reason = "criterion's macros make public functions")]
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on has failed")]
 
 use std::fs;

@@ -42,7 +42,9 @@ fn believe(command: &RunSpec, result: &RepeatResult) {
         drop(output.contexts(scenes.map(|list| list.scenes.as_slice())));
         if let Some(SceneList { timeline, scenes, .. }) = scenes {
             let frames = scenes.iter().flat_map(|scene| [scene.start_frame, scene.end_frame]);
-            frames.chain([timeline.len()]).for_each(|frame| drop(timeline.seconds(frame)));
+            for frame in frames.chain([timeline.len()]) {
+                let _ = timeline.seconds(frame);
+            }
         }
     }
 }

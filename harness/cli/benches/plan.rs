@@ -1,6 +1,5 @@
 //! `bench plan` of 10,000 cells as it is typed: reading, checking, asking the runner, estimating, printing.
 
-#![expect(missing_docs, reason = "criterion's macros make public functions")]
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on has failed")]
 
 use std::fmt::Write as _;

@@ -1,5 +1,6 @@
 //! Two runners measured in turns, each into a run of its own.
 
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -82,7 +83,11 @@ impl SessionPlan<'_> {
     }
 
     fn rounds(&self, plan: &RunPlan) -> u32 {
-        self.args.rounds.map_or_else(|| plan.repeats.at_most().max(LEAST_ROUNDS), std::num::NonZeroU32::get)
+        let of_matrix = match plan.repeats {
+            Repeats::Fixed(repeats) => repeats,
+            Repeats::Adaptive(adaptive) => adaptive.at_least,
+        };
+        self.args.rounds.map_or_else(|| of_matrix.max(LEAST_ROUNDS), NonZeroU32::get)
     }
 
     fn execute(

@@ -1,8 +1,10 @@
 //! One runner process: how it is started, spoken to, waited for and ended.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+mod error;
+mod log;
+
+use std::io::Write;
+use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
@@ -12,6 +14,7 @@ use reelbench_matrix::ByteSize;
 use reelbench_protocol::{Command, Event, Hello, PROTOCOL_VERSION};
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
+use self::log::{KeptLog, OpenLog};
 use crate::guard::Guard;
 use crate::mailbox::{Garbage, Mailbox, Message};
 use crate::{Death, Killer, StopFlag, memory};
@@ -21,6 +24,9 @@ const HELLO_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long a process may stay behind after its output closed, or its output after the process.
 const PARTING: Duration = Duration::from_secs(10);
+
+pub use self::error::RunnerError;
+pub use self::log::RunnerLog;
 
 /// How to start a runner.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,89 +41,19 @@ pub struct RunnerCommand {
     pub variables: Vec<(String, String)>,
 }
 
-/// Where a runner's standard error goes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RunnerLog {
-    /// To the end of this file.
-    File(PathBuf),
-    /// To our own standard error.
-    Inherited,
-}
-
-/// A conversation with a runner that came to an end.
-#[derive(Debug, thiserror::Error)]
-pub enum RunnerError {
-    /// The program does not start.
-    #[error("runner `{name}` does not start: {} ({source}); check its entry in runners.yaml or --runner", program.display())]
-    Spawn {
-        /// The runner.
-        name: String,
-        /// Its program.
-        program: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The process that watches over it does not start.
-    #[error("cannot start /bin/sh ({0}), which ends a runner's processes should bench be killed")]
-    Guard(#[source] io::Error),
-    /// The kernel does not take the limit of its memory.
-    #[error(
-        "cannot limit the runner's memory to {limit} ({source}); run.memory_limit: none goes without a limit"
-    )]
-    MemoryLimit {
-        /// The limit.
-        limit: ByteSize,
-        /// Why.
-        source: io::Error,
-    },
-    /// Its log cannot be written.
-    #[error("cannot write the runner's log {} ({source})", path.display())]
-    Log {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// It speaks another version of the protocol.
-    #[error(
-        "runner `{name}` speaks protocol version {theirs} and bench speaks {PROTOCOL_VERSION}: \
-         build both from the same revision, or use the bench that the runner was made for"
-    )]
-    OtherProtocol {
-        /// The runner.
-        name: String,
-        /// Its version.
-        theirs: u32,
-    },
-    /// It said something that is not in the protocol.
-    #[error("the runner's answer is not usable: {0}")]
-    Garbage(Garbage),
-    /// A command cannot be written as JSON.
-    #[error("a command for the runner cannot be written as JSON ({0}); is a path not UTF-8?")]
-    Unspeakable(serde_json::Error),
-    /// No answer before the deadline.
-    #[error("the runner did not answer in time")]
-    TimedOut,
-    /// The user asked to stop.
-    #[error("stopped by request")]
-    Stopped,
-    /// The process ended by itself.
-    #[error("{0}")]
-    Ended(Death),
-}
-
 /// A running runner.
 ///
 /// It has a process group of its own, and the whole group is killed with it, so that nothing it
 /// started stays behind, however `bench` itself ends.
 ///
-/// Three threads wait in the kernel for it: for its output, for room in its input, and for its end. The
+/// Four threads wait in the kernel for it: for its output, its log, room in its input, and its end. The
 /// harness sleeps on one channel, so it uses no processor time while a repeat is measured.
 #[derive(Debug)]
 pub struct RunnerProcess {
     name: String,
     child: Child,
     guard: Guard,
+    log: Option<KeptLog>,
     commands: Sender<Vec<u8>>,
     mailbox: Mailbox,
     stop: StopFlag,
@@ -152,6 +88,7 @@ impl RunnerProcess {
         log: &RunnerLog,
         stop: &StopFlag,
     ) -> Result<(Self, Hello), RunnerError> {
+        let log = log.open()?;
         let guard = Guard::start().map_err(RunnerError::Guard)?;
         let oom_kills = memory::oom_kills();
         let child = guard
@@ -160,7 +97,7 @@ impl RunnerProcess {
             .envs(command.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(log.open()?)
+            .stderr(Stdio::piped())
             .spawn()
             .map_err(|source| RunnerError::Spawn {
                 name: command.name.clone(),
@@ -168,19 +105,20 @@ impl RunnerProcess {
                 source,
             })?;
         memory::offer_to_oom_killer(child.id());
-        let mut process = Self::watch(command.name.clone(), child, guard, stop);
+        let mut process = Self::watch(command.name.clone(), child, guard, log, stop);
         process.oom_kills_before = oom_kills;
         let hello = process.hello()?;
         Ok((process, hello))
     }
 
     /// Starts the threads that wait for a fresh child.
-    fn watch(name: String, mut child: Child, guard: Guard, stop: &StopFlag) -> Self {
+    fn watch(name: String, mut child: Child, guard: Guard, log: OpenLog, stop: &StopFlag) -> Self {
         let pid = Pid::from_child(&child);
         let (mailbox, reader) = Mailbox::new();
         if let Some(output) = child.stdout.take() {
             thread::spawn(move || reader.read(output));
         }
+        let log = child.stderr.take().map(|stderr| log.keep(stderr));
         let exited = mailbox.sender();
         let exit_watch = thread::spawn(move || {
             wait_unreaped(pid);
@@ -197,6 +135,7 @@ impl RunnerProcess {
             name,
             child,
             guard,
+            log,
             commands,
             mailbox,
             stop: stop.clone(),
@@ -335,6 +274,9 @@ impl RunnerProcess {
         }
         let status = self.child.wait().ok();
         self.guard.reap();
+        if let Some(log) = self.log.take() {
+            log.finish();
+        }
         status
     }
 }
@@ -343,46 +285,6 @@ impl Drop for RunnerProcess {
     fn drop(&mut self) {
         self.end();
     }
-}
-
-impl RunnerError {
-    /// An event that is no answer to what was asked; `expected` is the name of the event that would be.
-    pub fn unexpected(event: &Event, expected: &str) -> Self {
-        Self::out_of_turn(event, format!("`{expected}` was expected"))
-    }
-
-    /// An answer after which the runner talks on without having been asked.
-    fn unasked(event: &Event) -> Self {
-        Self::out_of_turn(event, "more was said after this answer, and nothing was asked".to_owned())
-    }
-
-    fn out_of_turn(event: &Event, reason: String) -> Self {
-        let beginning = match event {
-            Event::Hello(_) => "hello",
-            Event::Progress(_) => "progress",
-            Event::Estimated(_) => "estimated",
-            Event::Loaded(_) => "loaded",
-            Event::Repeat(_) => "repeat",
-            Event::Probed { .. } => "probed",
-            Event::Failed(_) => "failed",
-        };
-        Self::Garbage(Garbage { beginning: format!("{{\"event\":\"{beginning}\""), reason, protocol: None })
-    }
-}
-
-impl RunnerLog {
-    fn open(&self) -> Result<Stdio, RunnerError> {
-        match self {
-            Self::Inherited => Ok(Stdio::inherit()),
-            Self::File(path) => open_log(path)
-                .map(Stdio::from)
-                .map_err(|source| RunnerError::Log { path: path.clone(), source }),
-        }
-    }
-}
-
-fn open_log(path: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).open(path)
 }
 
 /// Waits for a child's end and leaves it to be reaped.

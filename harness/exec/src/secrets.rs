@@ -1,5 +1,6 @@
 //! Keys that a runner inherits with its environment and may repeat.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 /// The variables that hold keys of services and of the hub. Runners need them, so they cannot be kept from them.
@@ -17,6 +18,14 @@ static KEYS: LazyLock<Vec<String>> = LazyLock::new(|| keys(|name| std::env::var(
 /// A runner's words without the keys of our environment.
 pub(crate) fn masked(text: &str) -> String {
     without(text, &KEYS)
+}
+
+/// The same for what need not be text.
+pub(crate) fn masked_bytes(bytes: &[u8]) -> Cow<'_, [u8]> {
+    if KEYS.is_empty() {
+        return Cow::Borrowed(bytes);
+    }
+    Cow::Owned(masked(&String::from_utf8_lossy(bytes)).into_bytes())
 }
 
 fn keys(variable: impl Fn(&str) -> Option<String>) -> Vec<String> {

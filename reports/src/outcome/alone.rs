@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use reelbench_protocol::{
-    CellEnd, CellId, CellSpec, Failure, Output, RepeatResult, SceneCaption, Settings, Span, Stage,
-    Stage1Output, Stage1Spec, Work, differences,
+    CellEnd, CellId, CellSpec, Failure, Output, RepeatResult, SceneCaption, Settings, Stage, Stage1Output,
+    Stage1Spec, Work, differences,
 };
 use reelbench_stats::ever_enough;
 
@@ -22,7 +22,6 @@ pub(super) fn judge_alone(run: &Run, cell: &CellRecord, index: &BTreeMap<&CellId
         .or_else(|| incomplete(run, &repeats))
         .or_else(|| failed_parts(cell.spec(), &repeats))
         .or_else(|| settings_differ(cell.spec(), &repeats, stage1))
-        .or_else(|| impossible_times(&repeats))
         .or_else(|| unsorted_sounds(&repeats))
         .or_else(|| between_repeats(&repeats))
         .or_else(|| cell.cache_check.as_ref().and_then(with_and_without_cache));
@@ -141,28 +140,6 @@ fn in_force(spec: &CellSpec, repeat: &RepeatResult, stage1: Option<&CellRecord>)
         settings.entry(key.clone()).or_insert_with(|| value.clone());
     }
     settings
-}
-
-/// Times that no clock can have measured.
-fn impossible_times(repeats: &[&RepeatResult]) -> Option<Finding> {
-    repeats.iter().find_map(|repeat| {
-        let length = repeat.media_s;
-        let has_length = length.is_finite() && length > 0.0;
-        if !has_length {
-            let reason = format!("the film's length is {length} s: no real-time factor");
-            return Some(Finding::new(Outcome::Failed, reason));
-        }
-        let outside = |span: &&Span| {
-            span.start_ns.checked_add(span.duration_ns).is_none_or(|end_ns| end_ns > repeat.wall_ns)
-        };
-        let span = repeat.spans.iter().find(outside)?;
-        let reason = format!(
-            "the span of {} at {} ns ends after the {} ns of repeat {}",
-            span.stage, span.start_ns, repeat.wall_ns, repeat.repeat
-        );
-        let place = Place { stage: Some(span.stage), scene: span.scene };
-        Some(Finding::new(Outcome::Failed, reason).at(place))
-    })
 }
 
 /// Labels that do not begin with the best: whoever reads the first takes the wrong one.

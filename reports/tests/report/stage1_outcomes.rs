@@ -182,7 +182,7 @@ fn a_caption_has_the_settings_of_what_its_question_tells_of() {
         work.question = "They say: {transcript}".into();
         work.asr.clone_from(&spec.asr);
     }
-    let mut run = run_of(&[&stage1, &caption], |cell, _| match cell.spec.work {
+    let run = run_of(&[&stage1, &caption], |cell, _| match cell.spec.work {
         Work::Stage1(_) => sequential(cell, 1000),
         Work::Caption(_) => {
             let mut result = caption_result(cell, 12_000);
@@ -190,7 +190,6 @@ fn a_caption_has_the_settings_of_what_its_question_tells_of() {
             result
         }
     });
-    run.finish();
     let results = Results::load(run.write()).unwrap();
     let cell = &results.summary.cells[1];
     assert_eq!((cell.outcome, cell.reason.as_deref()), (Outcome::Ok, None));

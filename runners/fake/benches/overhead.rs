@@ -1,6 +1,5 @@
 //! What the harness costs beside the runner's own time: for each repeat, and while it waits.
 
-#![expect(missing_docs, reason = "criterion's macros make public functions")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a bench that cannot go on has failed")]
 
 #[path = "../tests/common/mod.rs"]

@@ -23,7 +23,10 @@ impl Essence {
     pub(crate) fn of(workplace: &Workplace, run: &str) -> Self {
         let mut summary = workplace.json(&format!("{run}/summary.json"));
         summary["run_id"].take();
+        // What disturbed the machine differs from run to run.
+        summary["noise"].take();
         for cell in summary["cells"].as_array_mut().unwrap() {
+            cell["noise"].take();
             for key in ["rtf", "wall_s", "load_s", "stages_s", "ttft_s", "tokens_per_s", "peak_rss_bytes"] {
                 hide_numbers(&mut cell[key]);
             }
@@ -59,11 +62,22 @@ fn hide_numbers(value: &mut Value) {
     }
 }
 
-/// The report's lines: columns of tables without padding, numbers with a unit of time, speed or memory hidden.
+/// The report's lines: columns of tables without padding, numbers with a unit of time, speed or memory hidden, and without
+/// what is said about noise.
 fn report(text: &str) -> Vec<String> {
+    let mut section = "";
+    let without_noise = text.lines().filter(|line| {
+        if line.starts_with("## ") {
+            section = line;
+        }
+        section != "## Noise"
+    });
     // Columns of the table at hand that have a speed without a unit; none outside of a table.
     let mut speeds: Option<Vec<usize>> = None;
-    let lines = text.lines().map(|line| {
+    let lines = without_noise.map(|line| {
+        let line = line
+            .split_once(" noise finding")
+            .map_or(line, |(verdict, _)| verdict.trim_end_matches(|c: char| c.is_ascii_digit()).trim_end());
         if line.starts_with("- **Run**") {
             return "- **Run**".to_owned();
         }

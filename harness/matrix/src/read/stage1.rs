@@ -217,7 +217,8 @@ fn plain_url(text: &str) -> Result<(), &'static str> {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     let Some(rest) = rest else { return Err("must begin with https:// or http://") };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    if authority.contains('@') {
+    // Also behind a slash: a password may have one that is not encoded.
+    if rest.contains('@') {
         Err("must have no user name or password in it")
     } else if rest.contains(['?', '#']) {
         Err("must have no query and no fragment")
