@@ -162,6 +162,13 @@ impl RunnerProcess {
         }
     }
 
+    /// Waits until the log holds what the runner has said by now.
+    pub(crate) fn catch_up_with_log(&self) {
+        if let Some(log) = &self.log {
+            log.catch_up();
+        }
+    }
+
     /// The id of the process.
     pub fn id(&self) -> u32 {
         self.child.id()

@@ -239,10 +239,12 @@ impl Session {
     }
 
     fn failed(&self, failure: Failure) -> Ending {
+        self.process.catch_up_with_log();
         Ending { end: CellEnd::Failed, failure, log_tail: self.log.tail() }
     }
 
     fn lost(&self, error: RunnerError, place: Option<(Progress, CellKind)>) -> Trouble {
+        self.process.catch_up_with_log();
         lost(&self.log, self.memory_limit, error, place, self.limits)
     }
 }

@@ -1,18 +1,22 @@
 //! A runner's standard error, on its way to a log.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::path::PathBuf;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
 use std::process::ChildStderr;
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::RunnerError;
 use crate::secrets;
 
 /// How long the end of a log is waited for once its runner has ended: something that left its group may hold it open.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What a line needs from the pipe to the log, where the system does not tell whether the thread is at work.
+const SETTLING: Duration = Duration::from_millis(20);
 
 /// Longer lines are cut in pieces.
 const LONGEST_LINE: u64 = 64 << 10;
@@ -35,6 +39,10 @@ pub(super) enum OpenLog {
 /// A log that a thread writes.
 #[derive(Debug)]
 pub(super) struct KeptLog {
+    /// The end of the pipe that the thread reads, to see whether anything is left in it.
+    pipe: Option<OwnedFd>,
+    /// What the system tells about the thread, where it does.
+    thread: Option<PathBuf>,
     written: Receiver<()>,
 }
 
@@ -49,8 +57,11 @@ impl RunnerLog {
 impl OpenLog {
     /// Has a thread write down what the runner says, without the keys that it may repeat.
     pub(super) fn keep(self, stderr: ChildStderr) -> KeptLog {
+        let pipe = stderr.as_fd().try_clone_to_owned().ok();
         let (sender, written) = mpsc::channel();
+        let (tell, thread) = mpsc::channel();
         thread::spawn(move || {
+            let _ = tell.send(fs::read_link("/proc/thread-self").ok());
             let mut lines = BufReader::new(stderr);
             // A full disk must not stop the runner, which waits for room in its pipe: the rest is read all the same.
             if self.write_from(&mut lines).is_err() {
@@ -59,7 +70,8 @@ impl OpenLog {
             // Whoever does not wait any longer does not hear it.
             let _ = sender.send(());
         });
-        KeptLog { written }
+        let thread = thread.recv().ok().flatten().map(|id| Path::new("/proc").join(id).join("stat"));
+        KeptLog { pipe, thread, written }
     }
 
     fn write_from(self, lines: &mut impl BufRead) -> io::Result<()> {
@@ -77,6 +89,30 @@ impl OpenLog {
 }
 
 impl KeptLog {
+    /// Waits until what a living runner has said by now is written down.
+    pub(super) fn catch_up(&self) {
+        let until = Instant::now() + PATIENCE;
+        // It sleeps where it waits for the pipe: what it took out of it before is written.
+        while !(self.is_pipe_empty() && self.sleeps() && self.is_pipe_empty()) && Instant::now() < until {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    fn is_pipe_empty(&self) -> bool {
+        let left = self.pipe.as_ref().map(rustix::io::ioctl_fionread);
+        left.is_none_or(|left| left.unwrap_or(0) == 0)
+    }
+
+    /// Whether the thread waits for something; where the system does not tell, after it had the time to.
+    fn sleeps(&self) -> bool {
+        let Some(stat) = self.thread.as_ref().and_then(|stat| fs::read_to_string(stat).ok()) else {
+            thread::sleep(SETTLING);
+            return true;
+        };
+        // The state follows the name, which is in parentheses.
+        stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('S'))
+    }
+
     /// Waits until everything that an ended runner said is written down.
     pub(super) fn finish(self) {
         let _ = self.written.recv_timeout(PATIENCE);

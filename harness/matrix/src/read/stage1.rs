@@ -217,13 +217,17 @@ fn plain_url(text: &str) -> Result<(), &'static str> {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     let Some(rest) = rest else { return Err("must begin with https:// or http://") };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let port = authority.rsplit_once(':').map(|(_, port)| port).filter(|port| !port.ends_with(']'));
+    let has_port = port.is_none_or(|port| port.bytes().all(|byte| byte.is_ascii_digit()));
     // Also behind a slash: a password may have one that is not encoded.
-    if rest.contains('@') {
+    if authority.contains('@') || (!has_port && rest.contains('@')) {
         Err("must have no user name or password in it")
     } else if rest.contains(['?', '#']) {
         Err("must have no query and no fragment")
     } else if authority.is_empty() || authority.starts_with(':') {
         Err("names no host")
+    } else if !has_port {
+        Err("must have a number as its port")
     } else if rest.chars().any(|c| c.is_whitespace() || c.is_control() || c == '\\') {
         Err("must have no blanks or backslashes in it")
     } else {
