@@ -36,7 +36,9 @@ fn believe(command: &RunSpec, result: &RepeatResult) {
         return;
     }
     let lies = differences(&command.spec.requested(), &result.effective);
-    lies.iter().for_each(|lie| drop(lie.to_string()));
+    for lie in lies {
+        drop(lie.to_string());
+    }
     if let Output::Stage1(output) = &result.output {
         let scenes = output.scenes.as_ref();
         drop(output.contexts(scenes.map(|list| list.scenes.as_slice())));

@@ -64,7 +64,7 @@ impl SessionPlan<'_> {
         print::line(&format!("session {}", root.display()));
         let plan = run_plan(Frames::Forget, base, inputs.clone());
         let plan = RunPlan { repeats: Repeats::Fixed(self.rounds(&plan)), ..plan };
-        let ends = self.execute(&plan, (base, &of_base), (head, &of_head))?;
+        let ends = Self::execute(&plan, (base, &of_base), (head, &of_head))?;
         if ends.iter().any(|end| !matches!(end, RunEnd::Finished(_))) {
             return Err(BenchError::SessionStopped(root));
         }
@@ -91,7 +91,6 @@ impl SessionPlan<'_> {
     }
 
     fn execute(
-        &self,
         plan: &RunPlan,
         (base, of_base): (&Planned, &RunDirectory),
         (head, of_head): (&Planned, &RunDirectory),

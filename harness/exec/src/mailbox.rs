@@ -203,7 +203,7 @@ mod tests {
         let chatter = Chatter { said: LINE, read: Arc::clone(&read) };
         let thread = std::thread::spawn(move || reader.read(chatter));
         for _ in 0..1_000 {
-            mailbox.wait(Duration::from_secs(60)).unwrap();
+            mailbox.wait(Duration::from_mins(1)).unwrap();
         }
         std::thread::sleep(Duration::from_millis(200));
         let ahead = read.load(Ordering::SeqCst) / LINE.len() - 1_000;
@@ -220,7 +220,7 @@ mod tests {
         assert!(matches!(mailbox.wait(Duration::ZERO), Ok(Message::Event(_))));
         assert!(matches!(mailbox.wait(Duration::ZERO), Ok(Message::OutputClosed)));
         let thread = std::thread::spawn(move || reader.read(TWICE));
-        let heard = || mailbox.wait(Duration::from_secs(60)).unwrap();
+        let heard = || mailbox.wait(Duration::from_mins(1)).unwrap();
         assert!(matches!(heard(), Message::EventAndMore(_)));
         assert!(matches!(heard(), Message::Event(_)));
         thread.join().unwrap();

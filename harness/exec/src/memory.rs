@@ -31,12 +31,11 @@ fn usable(total: u64, allowed: Option<u64>) -> Option<u64> {
 /// accelerator maps far more than it uses.
 pub(crate) fn limit_for(limit: MemoryLimit, hello: &Hello, device: Device) -> Option<ByteSize> {
     match limit {
-        MemoryLimit::None => None,
         MemoryLimit::Size(size) => Some(size),
         MemoryLimit::Auto if hello.capabilities.is_processor(device) => {
             available_memory().and_then(ByteSize::new)
         }
-        MemoryLimit::Auto => None,
+        MemoryLimit::Auto | MemoryLimit::None => None,
     }
 }
 

@@ -231,8 +231,8 @@ impl Session {
         self.failed(Failure::new(FailureKind::Internal, message))
     }
 
-    fn refusal(&self, failure: Failure) -> Ending {
-        let failure = Failure { message: secrets::masked(&failure.message), ..failure };
+    fn refusal(&self, mut failure: Failure) -> Ending {
+        failure.message = secrets::masked(&failure.message);
         let of_memory = failure.kind == FailureKind::Memory || death::tells_of_memory(&failure.message);
         let end = if of_memory { CellEnd::Oom } else { CellEnd::Failed };
         Ending { end, ..self.failed(failure) }

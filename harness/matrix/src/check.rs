@@ -129,11 +129,10 @@ fn other_word(word: &str, words: &[&str], unavailable: &[&str], name: &str) -> P
 fn fits(node: &Node, shape: &Shape) -> bool {
     match (shape, &node.data) {
         (Shape::Flag | Shape::FlagOr(_), Data::Flag(_)) | (Shape::Text { .. }, Data::Text(_)) => true,
-        (Shape::FlagOr(word), Data::Text(text)) => text == word,
+        (Shape::FlagOr(word) | Shape::CountOr { word, .. }, Data::Text(text)) => text == word,
         (Shape::Count { least, most }, Data::Whole(whole)) => {
             (i128::from(*least)..=i128::from(*most)).contains(whole)
         }
-        (Shape::CountOr { word, .. }, Data::Text(text)) => text == word,
         (Shape::CountOr { least, most, .. }, _) => fits(node, &Shape::Count { least: *least, most: *most }),
         (Shape::Number { least, most }, _) => {
             node.number().is_some_and(|number| (*least..=*most).contains(&number))

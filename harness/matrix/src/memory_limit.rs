@@ -73,7 +73,7 @@ impl fmt::Display for ByteSize {
     /// In the largest unit of which it is a whole number, `512 MiB`, or else to a tenth of one, `23.6 GB`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let bytes = self.bytes();
-        if let Some((unit, size)) = UNITS.iter().find(|(_, size)| bytes % size == 0) {
+        if let Some((unit, size)) = UNITS.iter().find(|(_, size)| bytes.is_multiple_of(*size)) {
             return write!(f, "{} {unit}", bytes / size);
         }
         let decimal = UNITS.iter().find(|(unit, size)| !unit.contains('i') && bytes >= *size);

@@ -90,7 +90,7 @@ impl FromStr for HowMany {
         if text == Self::AUTO {
             return Ok(Self::Auto);
         }
-        text.parse().map(Self::Count).map_err(|_| "must be a whole number or `auto`")
+        text.parse().ok().map(Self::Count).ok_or("must be a whole number or `auto`")
     }
 }
 

@@ -49,7 +49,7 @@ pub enum Metric {
     Bleu4,
     /// ROUGE-L of captions.
     RougeL,
-    /// CIDEr of captions.
+    /// `CIDEr` of captions.
     Cider,
 }
 crate::words!(Metric {

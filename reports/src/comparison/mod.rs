@@ -129,7 +129,7 @@ impl ComparedRuns {
         let level = Level::new(criteria.confidence).unwrap_or_default().for_family(intervals);
         let cells = pairs.into_iter().map(|pair| match pair {
             Pair::Both(both) => both.compare(level, &criteria),
-            Pair::Alone(cell) => cell,
+            Pair::Alone(cell) => *cell,
         });
         Self {
             cells: cells.collect(),
@@ -163,7 +163,7 @@ impl RunName {
 /// A cell before it is compared.
 enum Pair<'a> {
     Both(Box<Both<'a>>),
-    Alone(ComparedCell),
+    Alone(Box<ComparedCell>),
 }
 
 fn pair<'a>(base: &'a Results, head: &'a Results) -> Vec<Pair<'a>> {
@@ -176,20 +176,24 @@ fn pair<'a>(base: &'a Results, head: &'a Results) -> Vec<Pair<'a>> {
             (Outcome::Ok, Some(other)) if other.outcome() == Outcome::Ok => {
                 Pair::Both(Box::new(Both::new(side.clone(), (*other).clone(), pairing)))
             }
-            (Outcome::Ok, Some(other)) => Pair::Alone(side.alone(Presence::Missing, other.reason())),
+            (Outcome::Ok, Some(other)) => {
+                Pair::Alone(Box::new(side.alone(Presence::Missing, other.reason())))
+            }
             // In a session a cell that head breaks ends in base too, before base could measure it.
             (Outcome::Skipped, Some(other)) if pairing == Pairing::Paired && other.broke() => {
-                Pair::Alone(side.alone(Presence::Missing, other.reason()))
+                Pair::Alone(Box::new(side.alone(Presence::Missing, other.reason())))
             }
             (Outcome::Ok, None) => {
-                Pair::Alone(side.alone(Presence::Missing, "it is not in head's plan".to_owned()))
+                Pair::Alone(Box::new(side.alone(Presence::Missing, "it is not in head's plan".to_owned())))
             }
-            _ => Pair::Alone(side.alone(Presence::NotInBase, side.reason())),
+            _ => Pair::Alone(Box::new(side.alone(Presence::NotInBase, side.reason()))),
         });
     }
     let known: Vec<&CellId> = of_base.iter().map(Side::id).collect();
     for side in of_head.iter().filter(|side| !known.contains(&side.id())) {
-        pairs.push(Pair::Alone(side.alone(Presence::OnlyInHead, "it is not in base's plan".to_owned())));
+        pairs.push(Pair::Alone(Box::new(
+            side.alone(Presence::OnlyInHead, "it is not in base's plan".to_owned()),
+        )));
     }
     pairs
 }

@@ -57,7 +57,7 @@ impl Calibration {
                     cell: cell.id.clone(),
                     name: cell.name.clone(),
                     metric: limit.metric,
-                    median: (compared.base + compared.head) / 2.0,
+                    median: f64::midpoint(compared.base, compared.head),
                     rounds: compared.rounds,
                     noise: compared.noise,
                     detectable: compared.detectable_regression(),

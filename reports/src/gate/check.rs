@@ -1,5 +1,7 @@
 //! One figure of one cell, judged.
 
+use std::fmt::Write as _;
+
 use reelbench_protocol::{CellId, Metric};
 use reelbench_stats::Verdict;
 use serde::Serialize;
@@ -109,13 +111,16 @@ fn reason(
         allowed * 100.0
     );
     if let (CheckVerdict::Inconclusive, Some(detectable)) = (verdict, compared.detectable_regression()) {
-        words.push_str(&format!("; {} rounds could have shown {:.1} %", compared.rounds, detectable * 100.0));
+        let (rounds, percent) = (compared.rounds, detectable * 100.0);
+        // Writing to a string cannot fail.
+        let _ = write!(words, "; {rounds} rounds could have shown {percent:.1} %");
     }
     if let (CheckVerdict::Inconclusive, None) = (verdict, compared.interval) {
         words.push_str("; at least 2 rounds whose values are above 0 are needed");
     }
     if let Some(stage) = stage {
-        words.push_str(&format!("; {}", stage.words()));
+        words += "; ";
+        words += &stage.words();
     }
     words
 }

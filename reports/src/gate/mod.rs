@@ -11,6 +11,7 @@ mod self_test;
 use serde::Serialize;
 
 use self::check::checks;
+use crate::comparable::Difference;
 use crate::comparison::{ComparedCell, ComparedRuns, Criteria};
 use crate::rebuild::Results;
 use crate::units::count;
@@ -61,7 +62,7 @@ impl Gate {
     /// Judges `head` against `base`.
     pub fn new(base: &Results, head: &Results, criteria: Criteria) -> Self {
         let mut runs = ComparedRuns::new(base, head, criteria);
-        if runs.differences.iter().any(|difference| difference.blocks()) {
+        if runs.differences.iter().any(Difference::blocks) {
             runs.cells.clear();
         }
         Self::of(runs)
@@ -70,7 +71,7 @@ impl Gate {
     fn of(runs: ComparedRuns) -> Self {
         let checks = checks(&runs);
         let counts = CheckCounts::of(&checks);
-        let is_comparable = !runs.differences.iter().any(|difference| difference.blocks());
+        let is_comparable = !runs.differences.iter().any(Difference::blocks);
         let verdict = if is_comparable { counts.verdict() } else { GateVerdict::NotComparable };
         Self {
             format: VERDICT_FORMAT_VERSION,

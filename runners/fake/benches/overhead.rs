@@ -1,6 +1,6 @@
 //! What the harness costs beside the runner's own time: for each repeat, and while it waits.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a bench that cannot go on has failed")]
+#![expect(clippy::unwrap_used, reason = "a bench that cannot go on has failed")]
 
 #[path = "../tests/common/mod.rs"]
 mod common;

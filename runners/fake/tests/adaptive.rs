@@ -1,5 +1,7 @@
 //! How often a cell is warmed up and measured where its times decide, and how long a run may take.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod common;
 
 use std::fs;

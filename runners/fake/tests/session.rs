@@ -1,5 +1,7 @@
 //! Two runners measured in turns.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
 mod common;
 
 use std::cell::RefCell;
@@ -52,6 +54,9 @@ struct TestSession {
     head: TestRun,
 }
 
+/// Those of base and head.
+type Ends = [RunEnd; 2];
+
 impl TestSession {
     fn new() -> Self {
         Self { base: TestRun::new(), head: TestRun::new() }
@@ -62,7 +67,7 @@ impl TestSession {
         plan: &RunPlan,
         runners: [&RunnerCommand; 2],
         stop_at: usize,
-    ) -> Result<([RunEnd; 2], Vec<(Arm, Told)>), ExecError> {
+    ) -> Result<(Ends, Vec<(Arm, Told)>), ExecError> {
         let (story, stop) = (Story::default(), StopFlag::new());
         let teller = |arm| Teller { arm, story: story.clone(), stop: stop.clone(), stop_at };
         let (mut of_base, mut of_head) = (teller(Arm::Base), teller(Arm::Head));

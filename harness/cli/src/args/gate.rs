@@ -71,6 +71,7 @@ pub(crate) struct GateArgs {
     /// Slow the head down on purpose and see whether the gate notices: exit code 10 if it does, 11 if it is blind.
     /// Default all:25%, or three times the allowed regression where that is more; --head defaults to --base
     #[arg(long, value_name = "STAGE:PERCENT", num_args = 0..=1, require_equals = true, requires = "matrix")]
+    #[expect(clippy::option_option, reason = "an option whose value may be left out")]
     pub(crate) self_test: Option<Option<SlowedStage>>,
     #[command(flatten)]
     pub(crate) session: SessionArgs,

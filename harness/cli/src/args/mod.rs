@@ -52,8 +52,8 @@ pub(crate) const EXIT_CODES: &[(u8, &str)] = &[
 ];
 
 fn after_help() -> String {
-    let codes: String =
-        EXIT_CODES.iter().map(|(code, meaning)| format!("\n  {code:>3}  {meaning}")).collect();
+    let codes = EXIT_CODES.iter().map(|(code, meaning)| format!("\n  {code:>3}  {meaning}"));
+    let codes = codes.collect::<Vec<_>>().concat();
     format!("Examples:\n{EXAMPLES}\n\nExit codes:{codes}")
 }
 

@@ -25,7 +25,8 @@ pub(crate) fn calibrate(args: &CalibrateArgs) -> Result<Exit, BenchError> {
                 .not_measured
                 .iter()
                 .map(|(name, reason)| format!("not measured: {name}: {reason}\n"))
-                .collect::<String>()
+                .collect::<Vec<_>>()
+                .concat()
         ))?,
     };
     Ok(if calibration.not_measured.is_empty() { Exit::Ok } else { Exit::CellsNotOk })

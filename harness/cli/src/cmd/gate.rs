@@ -144,7 +144,8 @@ fn page(gate: &Gate, self_test: Option<&SelfTest>) -> Result<String, BenchError>
 }
 
 fn self_test_words(self_test: &SelfTest) -> String {
-    let unseen: String = self_test.unseen.iter().map(|words| format!("  {words}\n")).collect();
+    let unseen = self_test.unseen.iter().map(|words| format!("  {words}\n"));
+    let unseen = unseen.collect::<Vec<_>>().concat();
     format!("self-test: {}\n{unseen}", self_test.headline)
 }
 

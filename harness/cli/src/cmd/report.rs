@@ -23,7 +23,8 @@ pub(crate) fn report(args: &ReportArgs) -> Result<Exit, BenchError> {
 
 /// The verdict, the main table, where everything is, and how to make such a run again.
 pub(crate) fn describe(rebuilt: &Rebuilt, dir: &Path) -> String {
-    let again: String = rebuilt.report.provenance.command.lines().map(|line| format!("  {line}\n")).collect();
+    let again = rebuilt.report.provenance.command.lines().map(|line| format!("  {line}\n"));
+    let again = again.collect::<Vec<_>>().concat();
     format!(
         "{}\n{}\nreport: {}\nbeside it: {}\nthe same run again:\n{again}",
         rebuilt.report.verdict.text,

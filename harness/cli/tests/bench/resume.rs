@@ -80,7 +80,7 @@ fn finish(workplace: &Workplace, run: &str, expected: &Essence, repeats: usize) 
     assert!(essence == *expected, "{essence:#?}\n{expected:#?}");
 }
 
-/// Numbers without an order, the same for the same seed (SplitMix64).
+/// Numbers without an order, the same for the same seed (`SplitMix64`).
 struct Draw(u64);
 
 impl Draw {

@@ -25,7 +25,8 @@ pub struct Observer {
     proc: PathBuf,
     sys: PathBuf,
     sources: Sources,
-    gpus: Option<Gpus>,
+    /// A table of the driver's functions, too large to move about.
+    gpus: Option<Box<Gpus>>,
     ticks_per_s: f64,
 }
 
@@ -48,7 +49,7 @@ pub struct Snapshot {
 impl Observer {
     /// An observer of this machine.
     pub fn new() -> Self {
-        Self { gpus: Gpus::find(), ..Self::of(Path::new("/proc"), Path::new("/sys")) }
+        Self { gpus: Gpus::find().map(Box::new), ..Self::of(Path::new("/proc"), Path::new("/sys")) }
     }
 
     fn of(proc: &Path, sys: &Path) -> Self {
