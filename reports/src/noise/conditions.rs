@@ -37,7 +37,7 @@ const SENTINELS: &[Sentinel] = &[
         measure: |seen| Some((seen.others_cpu_s?, processor_seconds(seen)?)),
         floor: COUNTED_S,
         allowed: OTHERS,
-        words: |share| format!("others used {} of the processors", percent(share)),
+        words: |share| format!("others used {} of the processors", percent(share.min(1.0))),
     },
     Sentinel {
         kind: NoiseKind::StolenTime,

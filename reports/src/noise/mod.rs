@@ -101,41 +101,41 @@ impl NoiseKind {
     fn hint(self) -> &'static str {
         match self {
             Self::OthersLoad => {
-                "close other programs or wait until they are done; keep processors for the runner with `taskset` or a cpuset"
+                "close other programs or wait until they are done; keep processors for the runner with taskset or a cpuset"
             }
             Self::StolenTime => "use a machine with processors of its own, or measure at a quieter hour",
             Self::CgroupThrottling => {
-                "raise or lift the container's CPU limit, or compute with no more threads than it allows (`RAYON_NUM_THREADS`)"
+                "raise or lift the container's CPU limit, or compute with no more threads than it allows (RAYON_NUM_THREADS)"
             }
             Self::ThermalThrottling => "cool the machine, or cap its frequency below what heat allows",
             Self::FrequencyDrop => {
-                "fix the frequency: `cpupower frequency-set -g performance`, turbo off, and a laptop on mains power"
+                "fix the frequency: cpupower frequency-set -g performance, turbo off, and a laptop on mains power"
             }
             Self::Swapping | Self::MemoryPressure => {
                 "close other programs, measure smaller models or fewer scenes at once, or use a machine with more memory"
             }
             Self::DiskWait => {
-                "give more warm-up (`warmup: auto`) and memory enough to keep weights and films in it"
+                "give more warm-up (warmup: auto) and memory enough to keep weights and films in it"
             }
             Self::ForeignGpuProcess => {
-                "end the other processes (`nvidia-smi` lists them), or take another GPU (`--device cuda:N`)"
+                "end the other processes (nvidia-smi lists them), or take another GPU (--device cuda:N)"
             }
             Self::GpuThrottling => {
-                "cool the GPU or raise its power limit, or lock a clock that it can hold (`nvidia-smi --lock-gpu-clocks`)"
+                "cool the GPU or raise its power limit, or lock a clock that it can hold (nvidia-smi --lock-gpu-clocks)"
             }
-            Self::SlowFirstRepeat => "give more warm-up: `warmup: auto`, or a higher number",
+            Self::SlowFirstRepeat => "give more warm-up: warmup: auto, or a higher number",
             Self::Outliers => {
-                "find out what else ran at those moments; the median bears a few, more repeats (`repeats: auto`) bear more"
+                "find out what else ran at those moments; the median bears a few, more repeats (repeats: auto) bear more"
             }
             Self::Drift => {
                 "let the machine settle (heat, other programs) and run again; ratios of cells within a round are safe from it"
             }
             Self::OrderEffect => {
-                "more repeats (`repeats: auto`) average it out; a pause between repeats or a fixed frequency removes it"
+                "more repeats (repeats: auto) average it out; a pause between repeats or a fixed frequency removes it"
             }
             Self::CoarseClock => "measure a longer film or more scenes, or do not rely on this stage alone",
-            Self::FewRepeats => "more repeats: `repeats: auto` goes on until the interval is narrow enough",
-            Self::Governor => "`cpupower frequency-set -g performance` keeps the frequency up",
+            Self::FewRepeats => "more repeats: repeats: auto goes on until the interval is narrow enough",
+            Self::Governor => "cpupower frequency-set -g performance keeps the frequency up",
             Self::Jitter => "close other programs; on a shared machine, measure at a quieter hour",
         }
     }

@@ -54,7 +54,8 @@ fn a_busy_process_beside_the_runner_is_found() {
     let found = found.unwrap_or_else(|| panic!("others' load is not in {summary:#}"));
     assert_eq!(found["repeats"], serde_json::json!([0, 1]));
     let share = found["size"].as_f64().unwrap();
-    assert!((0.1..=1.01).contains(&share), "others used {share} of the processors");
+    // The kernel counts in hundredths of a second for each processor.
+    assert!((0.1..=1.1).contains(&share), "others used {share} of the processors");
     let report = workplace.read("run/report.md");
     assert!(report.contains("see Noise.**"), "the verdict does not say so:\n{report}");
     let row = report.lines().find(|line| line.starts_with("| Load by others")).expect("a row of the table");
