@@ -16,6 +16,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("reelbench-matrix", &["reelbench-catalog", "reelbench-protocol"]),
     ("reelbench-fetch", &["reelbench-catalog", "reelbench-http", "reelbench-matrix"]),
     ("reelbench-stats", &["reelbench-protocol"]),
+    ("reelbench-quality", &[]),
     ("reelbench-exec", &["reelbench-matrix", "reelbench-protocol", "reelbench-stats"]),
     ("reelbench-reports", &["reelbench-protocol", "reelbench-stats"]),
     (
