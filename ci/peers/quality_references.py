@@ -74,6 +74,157 @@ def transcripts(cases):
     return {"normalized": normalized, "spoken": spoken, "long": long}
 
 
+SUBJECTS = """a man|two women|the dog's owner|Mr. Smith|an 8-year-old girl|people|someone who isn't visible|a cyclist|the U.S. team
+the players' coach|a "hero"|Dr. Jane Doe|kids|Argentina's No. 10|a black-and-white cat|J.K. Rowling|a T-shirt-wearing boy""".replace("\n", "|").split("|")
+ACTIONS = """rides a bicycle|sit at a table and drink coffee|is running down the street|can't open the door|kicks the ball into the goal
+won't stop talking|holds a sign that reads "STOP"|looks at the camera (smiling)|stands in front of a red/white barn|plays rock'n'roll
+is about to launch - or crash|says 'hello'|cannot see|it's gonna rain|walks 5 miles at 10:30 a.m.|they'll win 3-2|buys fruit for $5.00""".replace("\n", "|").split("|")
+PLACES = """on a busy street|in the park|at St. Mary's church|near Washington, D.C.|in 1969|with 20% of the crowd|by the sea; it is sunny
+under the bridge, etc.|at www.example.com|in the '90s|[indoors]|at night...|while it rains!|and then what?|--|in a café|for the 1st time
+on Main St. in Jan. 2020|in a half-empty stadium|next to an old TV's screen|vs. the All-Stars|with a well-known actor & crew""".replace("\n", "|").split("|")
+
+
+def captions(cases):
+    from pycocoevalcap.bleu.bleu import Bleu
+    from pycocoevalcap.cider.cider import Cider
+    from pycocoevalcap.rouge.rouge import Rouge
+    from pycocoevalcap.tokenizer.ptbtokenizer import PTBTokenizer
+
+    draw = random.Random(20150601)
+
+    def caption():
+        parts = [draw.choice(SUBJECTS), draw.choice(ACTIONS), draw.choice(PLACES)]
+        if draw.random() < 0.3:
+            parts += ["and", draw.choice(SUBJECTS), draw.choice(ACTIONS)]
+        kept = [part for part in parts if draw.random() < 0.9]
+        text = " ".join(kept)
+        return (text[:1].upper() + text[1:] if draw.random() < 0.7 else text) + draw.choice(["", ".", ".", ".", "!", "..."])
+
+    def corpus(size):
+        raw = {}
+        for scene in range(size):
+            references = [caption() for _ in range(draw.randint(1, 4))]
+            # Some of each candidate is in a reference, else higher orders would all be zero.
+            said = draw.choice(references).split(" ")
+            cut = draw.randint(0, len(said))
+            candidate = " ".join(said[:cut] + caption().split(" ")[: draw.randint(0, 8)])
+            raw[scene] = candidate, references
+        tokenizer = PTBTokenizer()
+        found = tokenizer.tokenize({s: [{"caption": c}] for s, (c, _) in raw.items()})
+        wanted = tokenizer.tokenize({s: [{"caption": r} for r in rs] for s, (_, rs) in raw.items()})
+        scored = [scorer.compute_score(wanted, found) for scorer in (Bleu(4), Rouge(), Cider())]
+        (bleu, bleus), (rouge, rouges), (cider, ciders) = scored
+        scenes = [
+            {"candidate": candidate, "references": references, "tokens": found[s][0], "reference_tokens": wanted[s],
+             "bleu": [order[s] for order in bleus], "rouge_l": float(rouges[s]), "cider": float(ciders[s])}
+            for s, (candidate, references) in raw.items()
+        ]
+        return {"items": scenes, "corpus": {"bleu": bleu, "rouge_l": float(rouge), "cider": float(cider)}}
+
+    return [corpus(size) for size in (2, 5, cases)]
+
+
+def rect(draw, spread):
+    # Quarters of pixels, so that thresholds are met exactly now and then.
+    return [draw.randint(0, spread) / 4, draw.randint(0, spread) / 4, draw.randint(4, 120) / 4, draw.randint(4, 120) / 4]
+
+
+def nudged(draw, box, by):
+    return [max(0.25, side + draw.randint(-by, by) / 4) if i > 1 else side + draw.randint(-by, by) / 4 for i, side in enumerate(box)]
+
+
+def boxes(cases):
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
+    draw = random.Random(20140501)
+    made = []
+    for case in range(cases):
+        pictures, classes = draw.randint(1, 5), draw.randint(1, 3)
+        labelled, detected = [], []
+        for picture in range(pictures):
+            for _ in range(draw.randint(0, 6)):
+                label = {"picture": picture, "class": draw.randint(1, classes), "box": rect(draw, 300), "crowd": draw.random() < 0.1}
+                labelled.append(label)
+                for _ in range(draw.randint(0, 2)):
+                    score = draw.choice([draw.random(), draw.randint(1, 5) / 5])
+                    detected.append({"picture": picture, "class": label["class"], "box": nudged(draw, label["box"], 12), "score": score})
+            for _ in range(draw.choice([0, 1, 3] if case else [150])):
+                detected.append({"picture": picture, "class": draw.randint(1, classes), "box": rect(draw, 300), "score": draw.random()})
+        draw.shuffle(detected)
+        if all(label["crowd"] for label in labelled) or not detected:
+            continue
+        wanted = COCO()
+        wanted.dataset = {
+            "info": {}, "images": [{"id": p} for p in range(pictures)], "categories": [{"id": c} for c in range(1, classes + 1)],
+            "annotations": [{"id": i + 1, "image_id": l["picture"], "category_id": l["class"], "bbox": l["box"],
+                             "area": l["box"][2] * l["box"][3], "iscrowd": int(l["crowd"])} for i, l in enumerate(labelled)],
+        }
+        wanted.createIndex()
+        results = [{"image_id": d["picture"], "category_id": d["class"], "bbox": d["box"], "score": d["score"]} for d in detected]
+        judge = COCOeval(wanted, wanted.loadRes(results), "bbox")
+        judge.evaluate()
+        judge.accumulate()
+        precision = judge.eval["precision"][:, :, :, 0, -1]
+        scored = {c + 1: [float(precision[:, :, c].mean()), float(precision[0, :, c].mean())]
+                  for c in range(classes) if precision[0, 0, c] > -1}
+        judge.summarize()
+        mean = [float(judge.stats[0]), float(judge.stats[1])]
+        made.append({"labelled": labelled, "detected": detected, "mean": mean, "classes": scored})
+    return made
+
+
+def tags(cases):
+    import numpy
+    from sklearn.metrics import average_precision_score
+
+    draw = random.Random(20170301)
+    made = []
+    for _ in range(cases):
+        windows = draw.randint(1, 40)
+        truth = [int(draw.random() < 0.3) for _ in range(windows)]
+        scores = [draw.choice([draw.random(), draw.randint(0, 4) / 4]) for _ in range(windows)]
+        ap = float(average_precision_score(numpy.array(truth), numpy.array(scores))) if any(truth) else None
+        made.append({"truth": truth, "scores": scores, "ap": ap})
+    return made
+
+
+def tracks(cases):
+    import motmetrics
+    import numpy
+
+    numpy.asfarray = lambda values: numpy.asarray(values, dtype=float)  # motmetrics was written for NumPy 1.
+    draw = random.Random(20080101)
+    made = []
+    for _ in range(cases):
+        judge = motmetrics.MOTAccumulator(auto_id=True)
+        objects = {track: rect(draw, 300) for track in range(draw.randint(1, 6))}
+        numbers_of = {track: track + 10 for track in objects}
+        frames = []
+        for _ in range(draw.randint(1, 25)):
+            objects = {track: nudged(draw, box, 4) for track, box in objects.items()}
+            wanted = [[track, box] for track, box in objects.items() if draw.random() < 0.9]
+            if draw.random() < 0.15:
+                numbers_of[draw.choice(list(objects))] = draw.randint(20, 25)
+            if len(objects) > 1 and draw.random() < 0.1:
+                one, other = draw.sample(list(objects), 2)
+                numbers_of[one], numbers_of[other] = numbers_of[other], numbers_of[one]
+            found = {numbers_of[track]: nudged(draw, box, 10) for track, box in wanted if draw.random() < 0.85}
+            if draw.random() < 0.2:
+                found[draw.randint(30, 33)] = rect(draw, 300)
+            found = [[track, box] for track, box in found.items()]
+            draw.shuffle(found)
+            distances = motmetrics.distances.iou_matrix([box for _, box in wanted], [box for _, box in found], max_iou=0.5)
+            judge.update([track for track, _ in wanted], [track for track, _ in found], distances)
+            frames.append({"wanted": wanted, "found": found})
+        names = ["mota", "idf1", "precision", "recall", "num_switches", "num_misses", "num_false_positives", "idtp"]
+        scores = motmetrics.metrics.create().compute(judge, metrics=names, return_dataframe=False)
+        # What is undefined there is NaN, or a zero where nothing was wanted.
+        if any(frame["wanted"] for frame in frames) and any(frame["found"] for frame in frames):
+            made.append({"frames": frames, **{name: float(scores[name]) for name in names}})
+    return made
+
+
 def numbers(seed, below, count):
     """Numerical Recipes' generator, whose upper bits are drawn from."""
     state, drawn = seed, []
@@ -83,7 +234,13 @@ def numbers(seed, below, count):
     return drawn
 
 
-FIXTURES = {"transcripts": (transcripts, 800)}
+FIXTURES = {
+    "transcripts": (transcripts, 800),
+    "captions": (captions, 150),
+    "boxes": (boxes, 30),
+    "tags": (tags, 60),
+    "tracks": (tracks, 30),
+}
 
 
 def main():

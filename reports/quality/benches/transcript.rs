@@ -1,7 +1,5 @@
 //! The word errors of two hours of speech, and normalizing its transcript.
 
-#![expect(missing_docs, reason = "criterion's macros")]
-
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};

@@ -1,7 +1,5 @@
 //! Fixtures, and numbers that must be the same.
 
-#![expect(clippy::expect_used, reason = "a fixture that cannot be read ends the test")]
-
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
