@@ -3,6 +3,7 @@
 
 #![expect(clippy::expect_used, reason = "what is missing from a fixture ends the test")]
 
+mod boxes;
 mod captions;
 mod support;
 mod transcripts;
