@@ -146,6 +146,9 @@ def boxes(cases):
             for _ in range(draw.randint(0, 6)):
                 label = {"picture": picture, "class": draw.randint(1, classes), "box": rect(draw, 300), "crowd": draw.random() < 0.1}
                 labelled.append(label)
+                if draw.random() < 0.15:
+                    # A crowd around an object: what is found there is the object's, if it is free.
+                    labelled.append({**label, "box": nudged(draw, label["box"], 12), "crowd": True})
                 for _ in range(draw.randint(0, 2)):
                     score = draw.choice([draw.random(), draw.randint(1, 5) / 5])
                     detected.append({"picture": picture, "class": label["class"], "box": nudged(draw, label["box"], 12), "score": score})
