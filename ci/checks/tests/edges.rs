@@ -17,6 +17,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("reelbench-fetch", &["reelbench-catalog", "reelbench-http", "reelbench-matrix"]),
     ("reelbench-stats", &["reelbench-protocol"]),
     ("reelbench-quality", &[]),
+    ("reelbench-references", &["reelbench-quality"]),
     ("reelbench-exec", &["reelbench-matrix", "reelbench-protocol", "reelbench-stats"]),
     ("reelbench-reports", &["reelbench-protocol", "reelbench-stats"]),
     (
