@@ -201,7 +201,9 @@ def tracks(cases):
     made = []
     for _ in range(cases):
         judge = motmetrics.MOTAccumulator(auto_id=True)
-        objects = {track: rect(draw, 300) for track in range(draw.randint(1, 6))}
+        # Often so near each other that a found box fits several, and only its past tells which it belongs to.
+        middle, near = rect(draw, 300), draw.random() < 0.6
+        objects = {track: nudged(draw, middle, 8) if near else rect(draw, 300) for track in range(draw.randint(1, 6))}
         numbers_of = {track: track + 10 for track in objects}
         frames = []
         for _ in range(draw.randint(1, 25)):
