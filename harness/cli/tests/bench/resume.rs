@@ -1,6 +1,7 @@
 //! A run that was killed, however often and whenever, goes on to the report of one that was not; and it goes on with
 //! nothing but what it began with.
 
+use std::collections::HashSet;
 use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -41,15 +42,18 @@ run: {{repeats: {repeats}, warmup: 1}}
 /// Cells that can be measured: stage 1 and two captioners with two settings each.
 const MEASURABLE: usize = 5;
 
-/// Cell and number of each measured repeat in a journal, also in one whose last line is torn.
-fn measured(workplace: &Workplace, run: &str) -> Vec<String> {
+/// Cell, number and time of each measured repeat in a journal, also in one whose last line is torn. A repeat that is
+/// measured again has another time.
+fn measured(workplace: &Workplace, run: &str) -> Vec<(String, u64)> {
     let journal = fs::read_to_string(workplace.path(&format!("{run}/journal.jsonl"))).unwrap_or_default();
     let whole = journal.split_inclusive('\n').filter(|line| line.ends_with('\n'));
     let lines = whole.map(|line| serde_json::from_str::<Value>(line).unwrap());
     lines
         .map(|line| line["what"]["result"].clone())
         .filter(|result| result["pass"] == "measured")
-        .map(|result| format!("{} {}", result["cell"], result["repeat"]))
+        .map(|result| {
+            (format!("{} {}", result["cell"], result["repeat"]), result["wall_ns"].as_u64().unwrap())
+        })
         .collect()
 }
 
@@ -70,9 +74,7 @@ fn finish(workplace: &Workplace, run: &str, expected: &Essence, repeats: usize) 
     workplace.bench(&command(workplace, run)).expect(3);
     let after = measured(workplace, run);
     assert_eq!(after[..before.len()], before, "what was measured stays");
-    let mut once = after.clone();
-    once.sort();
-    once.dedup();
+    let once: HashSet<&String> = after.iter().map(|(repeat, _)| repeat).collect();
     assert_eq!((once.len(), after.len()), (MEASURABLE * repeats, MEASURABLE * repeats), "each once");
     let essence = Essence::of(workplace, run);
     assert_eq!(essence.summary, expected.summary);
