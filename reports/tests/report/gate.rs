@@ -70,6 +70,28 @@ fn the_interval_decides() {
 }
 
 #[test]
+fn more_cells_make_each_interval_wider_so_that_they_hold_together() {
+    let side = |films: &[&str], arm, wall_ms| {
+        let cells: Vec<PlannedCell> =
+            films.iter().map(|film| planned(film, caption().spec.work, None)).collect();
+        let mut run = RunDir::planned(cells.clone(), vec![]);
+        run.manifest.session = Some(Session { id: "session-1".into(), arm });
+        for cell in &cells {
+            run.measure(cell, wall_ms, |wall_ms| caption_result(cell, wall_ms));
+        }
+        run.finish();
+        load(&run)
+    };
+    let width = |films: &[&str]| {
+        let (base, head) = (side(films, Arm::Base, BASE), side(films, Arm::Head, [10_020, 10_000, 10_030]));
+        let gate = Gate::new(&base, &head, rtf_within(0.05));
+        let interval = gate.checks[0].compared.as_ref().unwrap().interval.unwrap();
+        interval.hi - interval.lo
+    };
+    assert!(width(&["sintel", "tears", "bunny"]) > 1.2 * width(&["sintel"]));
+}
+
+#[test]
 fn rounds_are_paired_only_within_a_session() {
     // Both sides slow down from round to round in step: side by side there is nothing to see.
     let drift = [10_000, 14_000, 18_000];

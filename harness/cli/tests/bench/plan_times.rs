@@ -91,6 +91,40 @@ fn another_setting_and_another_film_are_estimated_from_the_nearest_cell() {
 }
 
 #[test]
+fn a_longer_film_takes_longer_as_soon_as_any_cell_tells_its_length() {
+    let workplace = measured();
+    workplace.write("other.mp4", "another film");
+    let scenes_alone = MATRIX.replace("{id: film, path: film.mp4}", "{id: other, path: other.mp4}");
+    let scenes_alone: String = scenes_alone
+        .lines()
+        .filter(|line| !line.starts_with("models:") && !line.starts_with("settings:"))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    workplace.write("scenes.yaml", scenes_alone);
+    workplace.bench("run scenes.yaml --runner fake --out runs/second").expect(0);
+    let journal = workplace.read("runs/second/journal.jsonl");
+    let three_times_as_long = journal.lines().map(|line| {
+        let mut line: Value = serde_json::from_str(line).unwrap();
+        if let Some(length) = line["what"]["result"].get("media_s").map(number) {
+            line["what"]["result"]["media_s"] = (3.0 * length).into();
+        }
+        format!("{line}\n")
+    });
+    workplace.write("runs/second/journal.jsonl", three_times_as_long.collect::<String>());
+
+    let both = MATRIX.replace("path: film.mp4}", "path: film.mp4}, {id: other, path: other.mp4}");
+    workplace.write("matrix.yaml", both);
+    let plan = plan(&workplace, "");
+    let time = |video: &str| {
+        let is_wanted = |cell: &&Value| cell["kind"] == "caption" && cell["video"] == video;
+        &plan["cells"].as_array().unwrap().iter().find(is_wanted).unwrap()["time"]
+    };
+    assert_eq!(time("other")["known"]["differs"], serde_json::json!(["video"]));
+    let (other, film) = (number(&time("other")["repeat_s"]), number(&time("film")["repeat_s"]));
+    assert!((other / film - 3.0).abs() < 1e-9, "{other} {film}");
+}
+
+#[test]
 fn without_a_run_of_the_same_runner_on_the_same_machine_nothing_is_known() {
     let workplace = measured();
     let manifest = workplace.read("runs/first/manifest.json");

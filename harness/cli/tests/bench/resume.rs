@@ -174,7 +174,7 @@ fn a_kill_before_the_run_began_or_while_its_report_is_written_costs_nothing() {
 #[test]
 fn a_run_goes_on_with_what_it_began_with_unless_told_otherwise() {
     type Alter = fn(&Workplace);
-    let cases: [(&str, Alter, &str); 5] = [
+    let cases: [(&str, Alter, &str); 6] = [
         (
             "the matrix",
             |it| {
@@ -196,6 +196,15 @@ fn a_run_goes_on_with_what_it_began_with_unless_told_otherwise() {
                     .unwrap();
             },
             "runner (runner) is not what it was",
+        ),
+        (
+            "what the runner says of itself",
+            |it| {
+                let mut manifest = it.json("run/manifest.json");
+                manifest["runner"]["threads"] = 7.into();
+                it.write("run/manifest.json", manifest.to_string());
+            },
+            "runner: threads is not what it was: 7 before",
         ),
         (
             "the device",
