@@ -8,6 +8,7 @@
 mod axes;
 mod check;
 mod combination;
+mod defaults;
 mod exclude;
 mod expand;
 mod films;

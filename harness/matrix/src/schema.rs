@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::defaults::{Default, defaults};
 use crate::grammar::MATRIX;
 use crate::shape::{Key, Keys, Presence, Shape};
 
@@ -10,7 +11,14 @@ pub fn schema() -> Value {
     let mut schema = of_keys(&MATRIX);
     schema.insert("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));
     schema.insert("title".to_owned(), json!("Reelbench matrix"));
-    Value::Object(schema)
+    let mut schema = Value::Object(schema);
+    for Default { map, key, value } in defaults() {
+        let described = schema.pointer_mut(&format!("{map}/properties/{key}"));
+        if let Some(described) = described.and_then(Value::as_object_mut) {
+            described.insert("default".to_owned(), value);
+        }
+    }
+    schema
 }
 
 fn of_keys(keys: &Keys) -> Map<String, Value> {
@@ -46,9 +54,11 @@ fn of_shape(shape: &Shape) -> Map<String, Value> {
         Shape::Number { least, most } => {
             object([("type", json!("number")), ("minimum", json!(least)), ("maximum", json!(most))])
         }
-        Shape::Text { pattern: None, .. } => object([("type", json!("string"))]),
-        Shape::Text { pattern: Some(pattern), .. } => {
-            object([("type", json!("string")), ("pattern", json!(pattern))])
+        Shape::Text { pattern, such_as } => {
+            let mut text = object([("type", json!("string"))]);
+            text.extend(pattern.map(|pattern| ("pattern".to_owned(), json!(pattern))));
+            text.extend(such_as.map(|example| ("examples".to_owned(), json!([example]))));
+            text
         }
         Shape::Word { words, aliases, .. } => {
             let aliases = aliases.iter().map(|(alias, _)| *alias);

@@ -7,7 +7,7 @@ use reelbench_protocol::{CellKind, Device, Metric, Repeats, Warmup, Work};
 
 use crate::common::{expand, parse};
 
-const EXAMPLE: &str = r#"
+pub(crate) const EXAMPLE: &str = r#"
 version: 1
 name: seed-table                    # [a-z0-9-]
 videos:

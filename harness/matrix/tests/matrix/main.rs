@@ -19,4 +19,5 @@ mod question;
 mod repeats;
 mod schema;
 mod stage1;
+mod validity;
 mod words;
