@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
+use crate::grammar::{GATE, RUN, SETTINGS};
 use crate::node::{Data, Entry, Node};
 use crate::problem::{Place, Problem};
 use crate::shape::{Keys, Presence, Shape};
-use crate::words::offer;
+use crate::words::{nearest, offer};
 
 /// Notes everything in `node` that does not fit `shape`; `name` is what a message calls the value.
 pub(crate) fn check(node: &Node, shape: &Shape, name: &str, problems: &mut Vec<Problem>) {
@@ -43,17 +44,21 @@ fn check_map(node: &Node, entries: &[Entry], keys: &Keys, name: &str, problems: 
             continue;
         };
         if let Some(first) = seen.insert(word, key.place) {
-            problems
-                .push(Problem::error(format!("the key `{word}` stands twice")).at(key.place).first(first));
+            problems.push(
+                Problem::error(format!("the key `{word}` stands twice"))
+                    .at(key.place)
+                    .first(first)
+                    .help("keep one of them"),
+            );
         }
         if let Some(known) = keys.get(word) {
             check(value, &known.shape, &format!("`{word}`"), problems);
         } else {
-            let elsewhere = keys.elsewhere.iter().find(|(key, _)| *key == word);
-            let help = elsewhere.map_or_else(
-                || offer(word, "valid keys here", &keys.names()),
-                |(_, instead)| (*instead).to_owned(),
-            );
+            let instead = keys.elsewhere.iter().find(|(key, _)| *key == word).map(|(_, instead)| *instead);
+            let help = instead
+                .map(str::to_owned)
+                .or_else(|| home_of(word))
+                .unwrap_or_else(|| offer(word, "valid keys here", &keys.names()));
             let problem = Problem::error(format!("unknown key `{}`", word.escape_debug()));
             problems.push(problem.at(key.place).help(help));
         }
@@ -67,6 +72,13 @@ fn check_map(node: &Node, entries: &[Entry], keys: &Keys, name: &str, problems: 
             );
         }
     }
+}
+
+/// Where a key belongs that stands in a map that does not know it. The base stages share their words with other parts.
+fn home_of(word: &str) -> Option<String> {
+    let homes = [("settings", &SETTINGS), ("run", &RUN), ("gate", &GATE)];
+    let (home, _) = homes.into_iter().find(|(_, keys)| keys.get(word).is_some())?;
+    Some(format!("`{word}` is a key of `{home}`: indent it below `{home}:`"))
 }
 
 fn check_axis(node: &Node, elements: &[Node], shape: &Shape, name: &str, problems: &mut Vec<Problem>) {
@@ -106,6 +118,17 @@ fn check_scalar(node: &Node, shape: &Shape, name: &str, problems: &mut Vec<Probl
         problems.push(match (shape, &node.data) {
             (Shape::Text { such_as: None, .. }, Data::Flag(_) | Data::Whole(_) | Data::Number(_)) => {
                 problem.help("put it in quotes")
+            }
+            (Shape::Text { such_as: Some(_), .. }, Data::Whole(_) | Data::Number(_)) => {
+                problem.help("write a number and its unit")
+            }
+            (Shape::CountOr { word, .. }, Data::Text(text)) if nearest(text, [*word]).is_some() => {
+                problem.help(format!("write it as `{word}`"))
+            }
+            (Shape::Count { .. } | Shape::CountOr { .. } | Shape::Number { .. }, Data::Text(text))
+                if text.parse::<f64>().is_ok() =>
+            {
+                problem.help("write it without quotes")
             }
             (_, Data::Null) => problem.help("give a value, or leave the key out"),
             _ => problem,

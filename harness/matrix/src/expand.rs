@@ -70,6 +70,9 @@ impl Matrix {
         }
         let (cells, skipped) = link(drafts, &self.tellings());
         let mut warnings = self.warnings.clone();
+        if cells.is_empty() && skipped.is_empty() {
+            warnings.push(nothing_left(self.exclude.first().map(|entry| entry.place)));
+        }
         warnings.extend(excluded.idle());
         Ok(Expansion { cells, skipped, warnings })
     }
@@ -246,4 +249,11 @@ impl Draft<'_> {
         };
         named.or_else(in_axis).or(model.family.place)
     }
+}
+
+/// What is left where everything is left out.
+fn nothing_left(exclude: Option<Place>) -> Problem {
+    Problem::warning("`exclude` leaves out every cell: nothing will run")
+        .at(exclude)
+        .help("remove an entry, or add cells by `include`")
 }

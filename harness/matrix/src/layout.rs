@@ -16,6 +16,17 @@ const MAX_NODES: usize = 250_000;
 /// Deepest nesting of lists and maps; a matrix needs five.
 const MAX_DEPTH: usize = 32;
 
+/// What is wrong where the parser says these words.
+const REMEDIES: [(&str, &str); 4] = [
+    (
+        "mapping values are not allowed",
+        "begin the keys of a map in the same column, and put a text with `: ` in it in quotes",
+    ),
+    ("expected '-'", "entries of a list, and keys of a map, begin in the same column"),
+    ("hexadecimal", "a backslash means itself only without quotes or in single ones; paths may have `/`"),
+    ("illegal placement of ':'", "is a `[`, `{` or quote before it left open?"),
+];
+
 /// A node's place and those of its children; a map's are key, value, key, value…
 #[derive(Debug)]
 pub(crate) struct Layout {
@@ -202,12 +213,21 @@ impl<'t> Places<'t> {
 
     fn syntax_error(&self, error: &ScanError) -> Problem {
         let marker = *error.marker();
-        // A tab is reported where the value before it begins.
-        let start = self.byte(marker.index());
+        // A tab is reported where the value before it begins, or behind it where it indents.
+        let reported = self.byte(marker.index());
+        let start = self.text.get(..reported).and_then(|before| before.rfind('\n')).map_or(0, |end| end + 1);
         let tab = self.text.get(start..).and_then(|rest| rest.find('\t')).map(|tab| start + tab);
         if let (true, Some(tab)) = (error.info().contains("tab"), tab) {
-            return Problem::error("not valid YAML: a tab where only spaces may stand").at(self.of_byte(tab));
+            return Problem::error("not valid YAML: a tab where only spaces may stand")
+                .at(self.of_byte(tab))
+                .help("indent with spaces");
         }
-        Problem::error(format!("not valid YAML: {}", error.info())).at(self.of(Span::empty(marker)))
+        let problem =
+            Problem::error(format!("not valid YAML: {}", error.info())).at(self.of(Span::empty(marker)));
+        let remedy = REMEDIES.iter().find(|(words, _)| error.info().contains(words));
+        match remedy {
+            Some((_, remedy)) => problem.help(*remedy),
+            None => problem,
+        }
     }
 }

@@ -62,7 +62,7 @@ models: [{id: captioner, family: phi3-v, weights: weights}, {id: idle, family: p
 exclude: [{video: other}, {model: idle}";
     for (key, present, absent, with) in KEYS {
         let left = expand(&format!("{text}, {{{key}: {present}}}]\n"));
-        assert!(left.warnings.is_empty(), "{key}");
+        assert!(left.warnings.iter().all(|warning| !warning.message.contains("matches no cell")), "{key}");
         let kinds: Vec<CellKind> = left.cells.iter().map(|cell| cell.spec.kind()).collect();
         // Without its stage-1 cell a caption is skipped.
         let expected = if *with == CellsWith::Captions { vec![CellKind::Stage1] } else { vec![] };

@@ -194,3 +194,38 @@ fn axes_that_multiply_without_end_are_refused() {
     let error = parse(&text).unwrap().expand(&everything()).unwrap_err();
     assert!(error.to_string().contains("the axes multiply to 1000000000 cells, more than 100000"), "{error}");
 }
+
+#[test]
+fn slips_have_a_remedy() {
+    let whole = [
+        "version: 1\nvideos:\n\t- {id: film, path: clips/film.mp4}\n",
+        "version: 1\nvideos:\n  - id: film\n   path: clips/film.mp4\n",
+        "version: 1\nname: note: this\n",
+        "version: 1\nvideos: [{id: film, path: \"C:\\Users\\film.mp4\"}]\n",
+        "version: 1\nsettings: {num_beams: [1, 2\nrun: {repeats: 3}\n",
+    ];
+    let lines = [
+        "run: {seed: 1}\nrun: {seed: 2}",
+        "run: {}\nrepeats: 3",
+        "settings: {repeats: 3}",
+        "run: {repeats: Auto, warmup: AUTO}",
+        "run: {repeats: \"5\", timeout: 30, memory_limit: 8}",
+        "run: {timeout: 30 minuten, run_timeout: \"30\", memory_limit: 8gb}",
+        "run: [repeats, 3]",
+        "gate: {max_regression: 5}",
+        "gate: {max_regression: \"5\", metric: rft}",
+        "gate: {metric: rtf, limits: {wall_s: 3%}}",
+    ];
+    let crlf = with("run: {order: sideways}\nsettings: {dtype: fp32}").replace('\n', "\r\n");
+    let texts = whole.map(str::to_owned).into_iter().chain(lines.map(with)).chain([crlf]);
+    insta::assert_snapshot!(texts.map(|text| errors(&text)).collect::<Vec<_>>().join("\n"));
+}
+
+#[test]
+fn a_matrix_that_leaves_nothing_to_run_says_so() {
+    let expansion = expand(&with("exclude: [{model: captioner}]"));
+    assert!(expansion.cells.is_empty());
+    let warnings: Vec<_> = expansion.warnings.iter().map(|warning| warning.message.as_str()).collect();
+    assert_eq!(warnings, ["`exclude` leaves out every cell: nothing will run"]);
+    assert!(expansion.warnings[0].place.is_some());
+}
