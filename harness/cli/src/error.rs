@@ -47,6 +47,12 @@ pub(crate) enum BenchError {
         changes.iter().map(|change| format!("  {change}")).collect::<Vec<_>>().join("\n")
     )]
     Changed { directory: PathBuf, changes: Vec<Change> },
+    #[error(
+        "the session of {} cannot go on as it began:\n{}\nput that back, or begin a new session with --out",
+        directory.display(),
+        changes.iter().map(|change| format!("  {change}")).collect::<Vec<_>>().join("\n")
+    )]
+    SessionChanged { directory: PathBuf, changes: Vec<Change> },
     #[error("NOT COMPARABLE: {0}; --accept-differences compares all the same")]
     NotComparable(String),
     #[error(
@@ -57,8 +63,12 @@ pub(crate) enum BenchError {
         "runner `{0}` does not offer to be slowed down, so a self-test of it is not possible: see `slowdown` in PROTOCOL.md"
     )]
     NoSlowdown(String),
-    #[error("the session in {} was stopped before its end, and nothing is judged: begin a new one", .0.display())]
-    SessionStopped(PathBuf),
+    #[error("interrupted, so nothing is judged yet; go on with: {0}")]
+    SessionInterrupted(String),
+    #[error(
+        "the session's time (run.run_timeout in the matrix) is up, so nothing is judged yet; go on with: {0}"
+    )]
+    SessionOutOfTime(String),
     #[error("{}: cannot be written ({source})", path.display())]
     Write { path: PathBuf, source: io::Error },
     #[error("{0}")]
@@ -80,7 +90,8 @@ impl BenchError {
             | Self::NeitherRunNorMatrix(_)
             | Self::NoSlowdown(_)
             | Self::NoSuchFile(_) => Exit::Invalid,
-            Self::Runner(RunnerError::Stopped) | Self::SessionStopped(_) => Exit::Interrupted,
+            Self::Runner(RunnerError::Stopped) | Self::SessionInterrupted(_) => Exit::Interrupted,
+            Self::SessionOutOfTime(_) => Exit::CellsNotOk,
             _ => Exit::Error,
         }
     }

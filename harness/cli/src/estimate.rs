@@ -67,17 +67,13 @@ impl Estimates {
 
     /// Moves cells that cannot be run to those that are skipped.
     pub(crate) fn skip_misfits(&self, expansion: &mut Expansion, misfits: Misfits) {
-        if misfits == Misfits::Run {
-            return;
-        }
-        let mut kept = Vec::with_capacity(expansion.cells.len());
-        for cell in expansion.cells.drain(..) {
-            match self.misfit(&cell.id) {
-                Some(reason) => expansion.skipped.push(SkippedCell { cell, reason }),
-                None => kept.push(cell),
-            }
-        }
-        expansion.cells = kept;
+        skip(expansion, misfits, |cell| self.misfit(cell));
+    }
+
+    /// Moves cells to those that are skipped which cannot be run while another runner, whose answers `head` has, is in
+    /// memory with the same cell.
+    pub(crate) fn skip_misfit_pairs(&self, head: &Self, expansion: &mut Expansion, misfits: Misfits) {
+        skip(expansion, misfits, |cell| self.misfit_of_pair(head, cell));
     }
 
     /// Why a cell cannot be run.
@@ -93,6 +89,37 @@ impl Estimates {
             _ => None,
         }
     }
+
+    /// Why a cell cannot be run by both runners of a session.
+    fn misfit_of_pair(&self, head: &Self, cell: &CellId) -> Option<String> {
+        let (of_base, of_head) = (self.of(cell)?.total_bytes(), head.of(cell)?.total_bytes());
+        let available = self.available?;
+        (of_base.saturating_add(of_head) > available).then(|| {
+            format!(
+                "base and head are in memory at once and need about {} and {}, {} are available; choose a quantization or \
+                 fewer beams, tokens, frames or scenes at once, measure two runs one after the other, or measure it all \
+                 the same with --force",
+                size(of_base),
+                size(of_head),
+                size(available)
+            )
+        })
+    }
+}
+
+/// Moves the cells for which there is a reason to those that are skipped.
+fn skip(expansion: &mut Expansion, misfits: Misfits, reason: impl Fn(&CellId) -> Option<String>) {
+    if misfits == Misfits::Run {
+        return;
+    }
+    let mut kept = Vec::with_capacity(expansion.cells.len());
+    for cell in expansion.cells.drain(..) {
+        match reason(&cell.id) {
+            Some(reason) => expansion.skipped.push(SkippedCell { cell, reason }),
+            None => kept.push(cell),
+        }
+    }
+    expansion.cells = kept;
 }
 
 fn ask_one(
@@ -150,7 +177,28 @@ pub(crate) fn size(bytes: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use reelbench_protocol::{Stage1Spec, VideoSpec};
+
     use super::*;
+
+    #[test]
+    fn two_runners_have_to_fit_side_by_side() {
+        let film = VideoSpec { id: "film".parse().unwrap(), path: "film.mp4".into() };
+        let cell = CellId::of(&CellSpec { video: film, work: Work::Stage1(Stage1Spec::default()) });
+        let needs = |working_bytes| {
+            let estimate = MemoryEstimate { weights_bytes: 2_000_000_000, working_bytes, parts: Vec::new() };
+            Estimates {
+                answers: HashMap::from([(cell.clone(), Ok(estimate))]),
+                available: Some(8_000_000_000),
+            }
+        };
+        let (small, large) = (needs(1_000_000_000), needs(4_000_000_000));
+        assert_eq!((small.misfit(&cell), large.misfit(&cell)), (None, None), "each fits alone");
+        assert_eq!(small.misfit_of_pair(&small, &cell), None);
+        let reason = small.misfit_of_pair(&large, &cell).unwrap();
+        assert!(reason.contains("need about 3.0 GB and 6.0 GB, 8.0 GB are available"), "{reason}");
+        assert_eq!(small.misfit_of_pair(&Estimates::default(), &cell), None, "nothing is known of head");
+    }
 
     #[test]
     fn sizes_have_two_digits_that_matter() {

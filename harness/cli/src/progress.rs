@@ -3,18 +3,19 @@
 mod display;
 mod remaining;
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
 use reelbench_exec::{RunEvent, Sink};
 use reelbench_protocol::{
-    CacheVerdict, CellId, CellKind, Device, LoadSpec, Models, Pass, PlannedCell, Quantization, RepeatResult,
-    Repeats, Warmup, Weights,
+    Arm, CacheVerdict, CellId, CellKind, Device, LoadSpec, Models, Pass, PlannedCell, Quantization,
+    RepeatResult, Repeats, Warmup, Weights,
 };
 use reelbench_reports::Run;
 
 use self::display::Display;
-use self::remaining::Remaining;
+use self::remaining::{Count, Remaining};
 use crate::args::Talk;
 use crate::label::Labels;
 use crate::timing::duration;
@@ -35,7 +36,8 @@ pub(crate) struct Expected<'a> {
 pub(crate) struct Progress {
     labels: BTreeMap<CellId, String>,
     repeats: Repeats,
-    remaining: Remaining,
+    /// Of the run, or of each side of a session.
+    remaining: BTreeMap<Option<Arm>, Remaining>,
     display: Display,
     began: Instant,
     /// The repeat that is being run: `measured 2/3`.
@@ -45,12 +47,23 @@ pub(crate) struct Progress {
 impl Progress {
     /// Bars where standard error is a terminal, lines where it is not.
     pub(crate) fn new(expected: &Expected<'_>, talk: Talk) -> Self {
-        let Expected { cells, repetition, device, before } = *expected;
+        Self::of(expected, BTreeMap::from([(None, expected.before)]), talk)
+    }
+
+    /// The same for a session: what was done before of base and of head.
+    pub(crate) fn of_session(expected: &Expected<'_>, before: [Option<&Run>; 2], talk: Talk) -> Self {
+        let arms = [Some(Arm::Base), Some(Arm::Head)];
+        Self::of(expected, arms.into_iter().zip(before).collect(), talk)
+    }
+
+    fn of(expected: &Expected<'_>, sides: BTreeMap<Option<Arm>, Option<&Run>>, talk: Talk) -> Self {
+        let Expected { cells, repetition, device, .. } = *expected;
+        let remaining = |before| Remaining::new(cells, repetition, device, before);
         let names = Labels::of(&cells.iter());
         Self {
             labels: cells.iter().map(|cell| (cell.id.clone(), names.label(cell))).collect(),
             repeats: repetition.0,
-            remaining: Remaining::new(cells, repetition, device, before),
+            remaining: sides.into_iter().map(|(arm, before)| (arm, remaining(before))).collect(),
             display: Display::new(talk),
             began: Instant::now(),
             turn: String::new(),
@@ -75,29 +88,35 @@ impl Progress {
         }
     }
 
-    fn update(&self) {
-        self.display.count(&self.remaining);
+    fn count(&self) -> Count {
+        self.remaining.values().map(Remaining::count).sum()
     }
-}
 
-impl Sink for Progress {
-    fn event(&mut self, event: RunEvent<'_>) {
+    /// Takes an event of a side.
+    fn show(&mut self, arm: Option<Arm>, event: RunEvent<'_>) {
+        if let Some(remaining) = self.remaining.get_mut(&arm) {
+            remaining.note(event);
+        }
+        self.tell(arm, event);
+        self.display.count(self.count());
+    }
+
+    fn tell(&mut self, arm: Option<Arm>, event: RunEvent<'_>) {
+        let side = arm.map_or_else(String::new, |arm| format!("{arm} "));
         match event {
             RunEvent::Started { cells, repeats, .. } => {
-                self.display.say(&format!("{cells} cells, {repeats} repeats to measure"));
+                self.display.say(&format!("{side}{cells} cells, {repeats} repeats to measure"));
             }
             RunEvent::Loading { load, cells } => {
-                self.display.say(&format!("load  {} for {cells} cells", describe(load)));
-                self.display.now(&format!("loading {}", describe(load)));
+                self.display.say(&format!("load  {side}{} for {cells} cells", describe(load)));
+                self.display.now(&format!("{side}loading {}", describe(load)));
             }
-            RunEvent::Loaded { load, loaded } => {
+            RunEvent::Loaded { loaded, .. } => {
                 let seconds = loaded.load_ns as f64 / 1e9;
-                self.remaining.loaded(load, seconds);
                 self.display.say(&format!("      ready after {}", duration(seconds)));
             }
             RunEvent::RepeatStarted { cell, pass, repeat } => {
-                self.remaining.started(&cell.id, pass);
-                self.turn = self.words_of(pass, repeat);
+                self.turn = format!("{side}{}", self.words_of(pass, repeat));
                 self.display.now(&format!("{}: {}", self.turn, self.label(&cell.id)));
             }
             RunEvent::Progress { cell, progress } => {
@@ -111,17 +130,15 @@ impl Sink for Progress {
             RunEvent::RepeatFinished { cell, result } => self.repeat_finished(cell, result),
             RunEvent::CacheChecked { cell, verdict } => self.cache_checked(cell, verdict),
             RunEvent::CellEnded { cell, end, failure } => {
-                self.remaining.settled(cell);
-                self.display.warn(&format!("{end}  {}: {failure}", self.label(cell)));
+                self.display.warn(&format!("{end}  {side}{}: {failure}", self.label(cell)));
             }
-            RunEvent::CellMeasured { cell, .. } => self.remaining.settled(&cell.id),
-            RunEvent::Interrupted | RunEvent::OutOfTime | RunEvent::Finished { .. } => {}
+            RunEvent::CellMeasured { .. }
+            | RunEvent::Interrupted
+            | RunEvent::OutOfTime
+            | RunEvent::Finished { .. } => {}
         }
-        self.update();
     }
-}
 
-impl Progress {
     /// A healthy cache is not worth a line.
     fn cache_checked(&self, cell: &PlannedCell, verdict: &CacheVerdict) {
         let words = match verdict {
@@ -132,17 +149,34 @@ impl Progress {
         self.display.warn(&format!("unstable cache  {}: {words}", self.label(&cell.id)));
     }
 
-    fn repeat_finished(&mut self, cell: &PlannedCell, result: &RepeatResult) {
+    fn repeat_finished(&self, cell: &PlannedCell, result: &RepeatResult) {
         let seconds = result.wall_ns as f64 / 1e9;
-        self.remaining.finished(&cell.id, result.pass, seconds);
         let line = format!(
             "{:<12}  {:>10}  RTF {:.3}  {}",
-            self.words_of(result.pass, result.repeat),
+            self.turn,
             duration(seconds),
             seconds / result.media_s,
             self.label(&cell.id)
         );
-        self.display.result(&line, &self.remaining, self.began.elapsed().as_secs_f64());
+        self.display.result(&line, self.count(), self.began.elapsed().as_secs_f64());
+    }
+}
+
+impl Sink for Progress {
+    fn event(&mut self, event: RunEvent<'_>) {
+        self.show(None, event);
+    }
+}
+
+/// A side of a session, which shows what happens beside the other.
+pub(crate) struct OfSide<'a> {
+    pub(crate) progress: &'a RefCell<Progress>,
+    pub(crate) arm: Arm,
+}
+
+impl Sink for OfSide<'_> {
+    fn event(&mut self, event: RunEvent<'_>) {
+        self.progress.borrow_mut().show(Some(self.arm), event);
     }
 }
 

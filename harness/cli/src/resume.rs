@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use reelbench_exec::{Inputs, RunDirectory, read_journal, rfc3339};
-use reelbench_protocol::{Change, Device, FileHash, JournalEvent, Manifest, PlannedCell};
+use reelbench_protocol::{Change, Device, FileHash, JournalEvent, Manifest, PlannedCell, Session};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -23,6 +23,8 @@ pub(crate) struct Begun {
     directory: RunDirectory,
     /// None where `bench` was killed before there was one.
     manifest: Option<Manifest>,
+    /// The session of which it is a side.
+    pub(crate) session: Option<Session>,
     /// The cells that its journal planned; they stand, whatever the matrix says now.
     pub(crate) cells: Option<Vec<PlannedCell>>,
     /// The device of its first load.
@@ -37,7 +39,8 @@ impl Begun {
     pub(crate) fn open(root: &Path) -> Result<Self, BenchError> {
         let (directory, manifest) = RunDirectory::resume(root)?;
         let journal = directory.journal();
-        let mut begun = Self { directory, manifest, cells: None, device: None };
+        let session = manifest.as_ref().and_then(|manifest| manifest.session.clone());
+        let mut begun = Self { directory, manifest, session, cells: None, device: None };
         let lines = if journal.exists() { read_journal(&journal)? } else { Vec::new() };
         for line in lines {
             match line.event {
@@ -51,7 +54,7 @@ impl Begun {
         Ok(begun)
     }
 
-    /// The directory and the manifest to go on with.
+    /// The directory and the manifest to go on with, as a side of `session` or alone.
     ///
     /// # Errors
     /// When something changed and that is refused, or the directory cannot be written.
@@ -60,8 +63,9 @@ impl Begun {
         planned: &Planned,
         inputs: &Inputs,
         policy: Changes,
+        session: Option<Session>,
     ) -> Result<(RunDirectory, Manifest), BenchError> {
-        let now = manifest::manifest(planned, &self.directory, inputs);
+        let now = Manifest { session, ..manifest::manifest(planned, &self.directory, inputs) };
         let matrix = planned.matrix.text().as_bytes();
         let Some(before) = self.manifest else {
             self.directory.prepare(matrix)?;
@@ -75,7 +79,11 @@ impl Begun {
             return Ok((self.directory, before));
         }
         if policy == Changes::Refuse {
-            return Err(BenchError::Changed { directory: self.directory.path().to_owned(), changes });
+            let directory = self.directory.path().to_owned();
+            return Err(match now.session {
+                Some(_) => BenchError::SessionChanged { directory, changes },
+                None => BenchError::Changed { directory, changes },
+            });
         }
         if before.matrix_sha256 != now.matrix_sha256 {
             self.directory.replace_matrix(matrix)?;
@@ -86,11 +94,11 @@ impl Begun {
     }
 }
 
-/// The same run, from here on as it is now.
+/// The same run, from here on as it is now. A side of a session that goes on alone is none any more.
 fn accept(before: Manifest, now: Manifest, changes: Vec<Change>) -> Manifest {
     let changes = before.changes.into_iter().chain(changes).collect();
-    let Manifest { run_id, name, started, finished, command, session, .. } = before;
-    Manifest { run_id, name, started, finished, command, session, changes, ..now }
+    let Manifest { run_id, name, started, finished, command, .. } = before;
+    Manifest { run_id, name, started, finished, command, changes, ..now }
 }
 
 /// What is no longer what it was when the run began or last went on.
@@ -102,6 +110,7 @@ fn changes(before: &Manifest, now: &Manifest, device: (Option<Device>, Device)) 
     changes.extend(file_changes(&before.binaries, &now.binaries));
     changes.extend(file_changes(&before.inputs, &now.inputs));
     changes.extend(field_changes("runner", &before.runner, &now.runner));
+    changes.extend(field_changes("session", &before.session, &now.session));
     let mut environment = now.environment.clone();
     if is_about(before.environment.memory_bytes, environment.memory_bytes) {
         environment.memory_bytes = before.environment.memory_bytes;

@@ -10,7 +10,10 @@ use rustix::process::Signal;
 const EXIT_CODE_KILLED: i32 = 137;
 
 /// What is said before a program ends that was given no memory: by Rust, C++, C, PyTorch and Python.
-const ALLOCATION_FAILED: [&str; 5] = [
+const ALLOCATION_FAILED: [&str; 7] = [
+    // A thread's stack counts against the limit too.
+    "ThreadPoolBuildError",
+    "failed to spawn thread",
     "memory allocation of ",
     "std::bad_alloc",
     "Cannot allocate memory",

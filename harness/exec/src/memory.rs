@@ -76,15 +76,19 @@ pub(crate) fn oom_kills() -> Option<u64> {
 
 /// Why a runner that ran out of memory ended, and what to do.
 pub(crate) fn reason(death: Death, log_tail: &[String], limit: Option<ByteSize>) -> String {
-    const LESS: &str = "choose a quantization or fewer beams, tokens, frames or scenes at once";
     match (failed_allocation(log_tail), limit) {
-        (Some(line), Some(limit)) => format!(
-            "{death}: {}; run.memory_limit allows it {limit}: allow more (--memory-limit), or {LESS}",
-            line.trim()
-        ),
+        (Some(line), Some(limit)) => with_limit(&format!("{death}: {}", line.trim()), limit),
         (Some(line), None) => format!("{death}: {}; {LESS}", line.trim()),
         (None, _) => format!("{death}; {LESS}"),
     }
+}
+
+/// What to do where memory ran out.
+const LESS: &str = "choose a quantization or fewer beams, tokens, frames or scenes at once";
+
+/// Why memory ran out under a limit, and what to do.
+pub(crate) fn with_limit(why: &str, limit: ByteSize) -> String {
+    format!("{why}; run.memory_limit allows it {limit}: allow more (--memory-limit), or {LESS}")
 }
 
 #[cfg(test)]

@@ -235,6 +235,9 @@ impl Session {
         failure.message = secrets::masked(&failure.message);
         let of_memory = failure.kind == FailureKind::Memory || death::tells_of_memory(&failure.message);
         let end = if of_memory { CellEnd::Oom } else { CellEnd::Failed };
+        if let (true, Some(limit)) = (of_memory, self.memory_limit) {
+            failure.message = memory::with_limit(&failure.message, limit);
+        }
         Ending { end, ..self.failed(failure) }
     }
 

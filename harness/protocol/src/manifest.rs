@@ -194,6 +194,9 @@ pub struct Session {
     pub id: String,
     /// Which side.
     pub arm: Arm,
+    /// How the runner of this side was slowed down on purpose, in the words of [`SLOWDOWN_VARIABLE`](crate::SLOWDOWN_VARIABLE).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slowdown: Option<String>,
 }
 
 /// A side of a comparison.

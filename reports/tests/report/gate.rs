@@ -28,7 +28,7 @@ fn caption() -> PlannedCell {
 fn run(arm: Arm, wall_ms: [u64; 3], change: impl Fn(RepeatResult) -> RepeatResult) -> RunDir {
     let caption = caption();
     let mut run = RunDir::planned(vec![caption.clone()], vec![]);
-    run.manifest.session = Some(Session { id: "session-1".into(), arm });
+    run.manifest.session = Some(Session { id: "session-1".into(), arm, slowdown: None });
     run.measure(&caption, wall_ms, |wall_ms| change(caption_result(&caption, wall_ms)));
     run.finish();
     run
@@ -75,7 +75,7 @@ fn more_cells_make_each_interval_wider_so_that_they_hold_together() {
         let cells: Vec<PlannedCell> =
             films.iter().map(|film| planned(film, caption().spec.work, None)).collect();
         let mut run = RunDir::planned(cells.clone(), vec![]);
-        run.manifest.session = Some(Session { id: "session-1".into(), arm });
+        run.manifest.session = Some(Session { id: "session-1".into(), arm, slowdown: None });
         for cell in &cells {
             run.measure(cell, wall_ms, |wall_ms| caption_result(cell, wall_ms));
         }

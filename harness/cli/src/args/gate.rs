@@ -8,7 +8,7 @@ use clap::Args;
 use reelbench_matrix::Selection;
 use reelbench_protocol::Stage;
 
-use super::OutputArgs;
+use super::{Misfits, OutputArgs, Talk, TalkArgs};
 
 #[derive(Debug, Args)]
 pub(crate) struct CompareArgs {
@@ -44,14 +44,32 @@ impl CompareArgs {
 #[derive(Debug, Args)]
 pub(crate) struct SessionArgs {
     /// Rounds: measured repeats of each cell on each side; default the matrix's repeats, at least 10
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", conflicts_with = "resume")]
     pub(crate) rounds: Option<NonZeroU32>,
     /// Measure only the cells that match, such as `model=llava*,use_cache=true`
-    #[arg(long, value_name = "EXPR")]
+    #[arg(long, value_name = "EXPR", conflicts_with = "resume")]
     pub(crate) only: Option<Selection>,
     /// Write the session here; default runs/NAME-TIME. Of two run directories, where the results go; default HEAD
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", conflicts_with = "resume")]
     pub(crate) out: Option<PathBuf>,
+    /// Go on with a session that was stopped, with its own cells and rounds; nothing may have changed since
+    #[arg(long, value_name = "DIR", requires = "matrix")]
+    pub(crate) resume: Option<PathBuf>,
+    /// Measure also what would be skipped for its memory or its weights
+    #[arg(long, conflicts_with = "resume")]
+    force: bool,
+    #[command(flatten)]
+    talk: TalkArgs,
+}
+
+impl SessionArgs {
+    pub(crate) fn misfits(&self) -> Misfits {
+        Misfits::of(self.force)
+    }
+
+    pub(crate) fn talk(&self) -> Talk {
+        self.talk.talk()
+    }
 }
 
 #[derive(Debug, Args)]
@@ -66,7 +84,7 @@ pub(crate) struct GateArgs {
     #[arg(long, value_name = "DIR|RUNNER", required_unless_present = "self_test")]
     pub(crate) head: Option<String>,
     /// A stored run to judge --head against: its directory, or the manifest.json in it
-    #[arg(long, value_name = "FILE|DIR", conflicts_with_all = ["base", "self_test"])]
+    #[arg(long, value_name = "FILE|DIR", conflicts_with_all = ["base", "self_test", "resume"])]
     pub(crate) baseline: Option<PathBuf>,
     /// Slow the head down on purpose and see whether the gate notices: exit code 10 if it does, 11 if it is blind.
     /// Default all:25%, or three times the allowed regression where that is more; --head defaults to --base
@@ -102,7 +120,7 @@ pub(crate) struct SlowedStage {
 }
 
 impl SlowedStage {
-    /// As a runner reads it.
+    /// As a runner reads it, and as it is typed.
     pub(crate) fn variable(self) -> String {
         format!("{}:{}%", self.stage.map_or("all", Stage::as_str), self.share * 100.0)
     }

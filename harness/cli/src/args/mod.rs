@@ -277,6 +277,12 @@ struct TalkArgs {
     quiet: bool,
 }
 
+impl TalkArgs {
+    fn talk(self) -> Talk {
+        if self.quiet { Talk::Quiet } else { Talk::Progress }
+    }
+}
+
 /// What becomes of cells whose memory or weights will not do, as far as the runner can tell beforehand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Misfits {
@@ -307,7 +313,7 @@ impl RunArgs {
     }
 
     pub(crate) fn talk(&self) -> Talk {
-        if self.talk.quiet { Talk::Quiet } else { Talk::Progress }
+        self.talk.talk()
     }
 
     pub(crate) fn frames(&self) -> Frames {

@@ -11,7 +11,8 @@ use crate::session::SessionPlan;
 
 pub(crate) fn calibrate(args: &CalibrateArgs) -> Result<Exit, BenchError> {
     let runner = &args.runner.runner;
-    let plan = SessionPlan { matrix: &args.matrix, base: runner, head: runner, args: &args.session };
+    let command = format!("bench calibrate {} --runner {runner}", args.matrix.display());
+    let plan = SessionPlan { matrix: &args.matrix, base: runner, head: runner, args: &args.session, command };
     let measured = plan.measure(None)?;
     let runs = ComparedRuns::new(&measured.base, &measured.head, criteria(&measured.gate));
     let calibration = Calibration::new(&runs);

@@ -72,7 +72,14 @@ fn directories(args: &GateArgs) -> Result<Option<(PathBuf, PathBuf)>, BenchError
     let base = PathBuf::from(args.base.as_deref().unwrap_or_default());
     let is_run = |path: &Path| path.join("manifest.json").is_file();
     match head {
-        Some(head) if is_run(&base) && is_run(&head) && args.self_test.is_none() => Ok(Some((base, head))),
+        Some(head)
+            if is_run(&base)
+                && is_run(&head)
+                && args.self_test.is_none()
+                && args.session.resume.is_none() =>
+        {
+            Ok(Some((base, head)))
+        }
         _ if args.matrix.is_some() => Ok(None),
         Some(head) => {
             let wrong = if is_run(&base) { head } else { base };
@@ -103,11 +110,22 @@ fn judge_session(args: &GateArgs) -> Result<Judged, BenchError> {
     let asked = args.self_test;
     let slowdown = |rules: &GateRules| asked.flatten().unwrap_or_else(|| default_slowdown(rules));
     let slow = asked.is_some().then_some(&slowdown as &dyn Fn(&GateRules) -> SlowedStage);
-    let plan = SessionPlan { matrix, base, head, args: &args.session };
+    let plan = SessionPlan { matrix, base, head, args: &args.session, command: command(matrix, base, args) };
     let Measured { root, gate: rules, base, head, slowed } = plan.measure(slow)?;
     let gate = Gate::new(&base, &head, criteria(&rules));
     let self_test = slowed.map(|slowed| SelfTest::new(&gate, slowed.stage, slowed.share));
     Ok(Judged { gate, out: root, self_test })
+}
+
+/// How a session goes on as far as it does not know itself.
+fn command(matrix: &Path, base: &str, args: &GateArgs) -> String {
+    let head = args.head.as_ref().map_or_else(String::new, |head| format!(" --head {head}"));
+    let self_test = match args.self_test {
+        None => String::new(),
+        Some(None) => " --self-test".to_owned(),
+        Some(Some(slowed)) => format!(" --self-test={}", slowed.variable()),
+    };
+    format!("bench gate --matrix {} --base {base}{head}{self_test}", matrix.display())
 }
 
 fn default_slowdown(rules: &GateRules) -> SlowedStage {

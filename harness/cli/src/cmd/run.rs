@@ -35,12 +35,10 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, BenchError> {
     say(args, "hashing films and weights");
     // Before the directory is made: an interrupt here leaves nothing behind.
     let inputs = Inputs::of(cells, &expected_hashes(&planned.matrix));
-    // Only progress looks at it; what is left to do is the executor's to find out.
-    let before = args.resume.as_ref().and_then(|root| Run::load(root).ok());
-    let before = before.filter(|run| !run.cells.is_empty());
+    let before = args.resume.as_deref().and_then(done_before);
     let mut progress = Progress::new(&expected(cells, &planned, before.as_ref()), args.talk());
     let (directory, manifest) = match begun {
-        Some(begun) => begun.go_on(&planned, &inputs, args.changes())?,
+        Some(begun) => begun.go_on(&planned, &inputs, args.changes(), None)?,
         None => begin(args, &planned, &inputs)?,
     };
     say(args, &format!("run {}", directory.path().display()));
@@ -54,6 +52,11 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, BenchError> {
     }
     let rebuilt = rebuild(directory.path(), &Template::default())?;
     conclude(args, &directory, end, &rebuilt)
+}
+
+/// What was done of a run that goes on. Only progress looks at it; what is left to do is the executor's to find out.
+pub(crate) fn done_before(root: &Path) -> Option<Run> {
+    Run::load(root).ok().filter(|run| !run.cells.is_empty())
 }
 
 /// Makes the directory of a new run.

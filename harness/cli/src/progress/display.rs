@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 
-use super::remaining::{Left, Remaining};
+use super::remaining::{Count, Left};
 use crate::args::Talk;
 use crate::print;
 use crate::timing::duration;
@@ -79,26 +79,25 @@ impl Display {
     }
 
     /// A repeat that ended. A line has in it what bars show below.
-    pub(super) fn result(&self, line: &str, remaining: &Remaining, elapsed_s: f64) {
+    pub(super) fn result(&self, line: &str, count: Count, elapsed_s: f64) {
         match self {
             Self::Quiet => {}
             Self::Bars(_) => self.say(line),
             Self::Lines => {
-                let (done, total) = (remaining.done(), remaining.total());
-                let (elapsed, left) = (duration(elapsed_s), words(remaining.time()));
+                let Count { done, total, left, .. } = count;
+                let (elapsed, left) = (duration(elapsed_s), words(left));
                 self.say(&format!("[{done}/{total}] {line}  ({elapsed} elapsed, {left})"));
             }
         }
     }
 
     /// How far the run has come.
-    pub(super) fn count(&self, remaining: &Remaining) {
+    pub(super) fn count(&self, count: Count) {
         if let Self::Bars(bars) = self {
-            let (settled, cells) = remaining.cells();
-            bars.run.set_prefix(format!("{settled}/{cells} cells"));
-            bars.run.set_length(remaining.total().into());
-            bars.run.set_position(remaining.done().into());
-            let estimate = Estimate { left: remaining.time(), at: Instant::now() };
+            bars.run.set_prefix(format!("{}/{} cells", count.settled, count.cells));
+            bars.run.set_length(count.total.into());
+            bars.run.set_position(count.done.into());
+            let estimate = Estimate { left: count.left, at: Instant::now() };
             *bars.left.lock().unwrap_or_else(PoisonError::into_inner) = estimate;
         }
     }

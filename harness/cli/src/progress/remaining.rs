@@ -1,8 +1,9 @@
 //! How much of a run is left, from what was measured so far.
 
 use std::collections::BTreeMap;
+use std::iter::Sum;
 
-use reelbench_exec::schedule;
+use reelbench_exec::{RunEvent, schedule};
 use reelbench_protocol::{CellId, CellKind, Device, LoadSpec, Pass, PlannedCell, Repeats, Warmup};
 use reelbench_reports::{CellRecord, Run};
 
@@ -49,6 +50,58 @@ pub(super) enum Left {
     MoreThan(f64),
 }
 
+/// How far a run, or both of a session, have come.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Count {
+    /// Repeats that were done by this process, warm-ups included.
+    pub(super) done: u32,
+    /// Repeats in all, warm-ups included; the most there can be.
+    pub(super) total: u32,
+    /// Cells that need no more repeats.
+    pub(super) settled: usize,
+    /// All cells.
+    pub(super) cells: usize,
+    /// The time that is left.
+    pub(super) left: Left,
+}
+
+impl Sum for Count {
+    fn sum<I: Iterator<Item = Self>>(counts: I) -> Self {
+        let nothing = Self { done: 0, total: 0, settled: 0, cells: 0, left: Left::About(0.0) };
+        counts.fold(nothing, |sum, count| Self {
+            done: sum.done + count.done,
+            total: sum.total + count.total,
+            settled: sum.settled + count.settled,
+            cells: sum.cells + count.cells,
+            left: sum.left.and(count.left),
+        })
+    }
+}
+
+impl Left {
+    /// The time for this and then that.
+    fn and(self, other: Self) -> Self {
+        let seconds = self.seconds() + other.seconds();
+        match (self, other) {
+            // Nothing is left of a side that is done.
+            (Self::About(none), one) | (one, Self::About(none)) if none == 0.0 => one,
+            (Self::Unknown, Self::Unknown) => Self::Unknown,
+            (Self::Unknown | Self::MoreThan(_), _) | (_, Self::Unknown | Self::MoreThan(_)) => {
+                Self::MoreThan(seconds)
+            }
+            (Self::AtMost(_), _) | (_, Self::AtMost(_)) => Self::AtMost(seconds),
+            (Self::About(_), Self::About(_)) => Self::About(seconds),
+        }
+    }
+
+    fn seconds(self) -> f64 {
+        match self {
+            Self::Unknown => 0.0,
+            Self::About(seconds) | Self::AtMost(seconds) | Self::MoreThan(seconds) => seconds,
+        }
+    }
+}
+
 impl Remaining {
     /// Of a run that begins, or of one that goes on after `before`.
     pub(super) fn new(
@@ -74,22 +127,37 @@ impl Remaining {
         remaining
     }
 
+    /// Takes what an event changes.
+    pub(super) fn note(&mut self, event: RunEvent<'_>) {
+        let seconds = |ns: u64| ns as f64 / 1e9;
+        match event {
+            RunEvent::Loaded { load, loaded } => self.loaded(load, seconds(loaded.load_ns)),
+            RunEvent::RepeatStarted { cell, pass, .. } => self.started(&cell.id, pass),
+            RunEvent::RepeatFinished { cell, result } => {
+                self.finished(&cell.id, result.pass, seconds(result.wall_ns));
+            }
+            RunEvent::CellEnded { cell, .. } => self.settled(cell),
+            RunEvent::CellMeasured { cell, .. } => self.settled(&cell.id),
+            _ => {}
+        }
+    }
+
     /// Weights are ready after so many seconds.
-    pub(super) fn loaded(&mut self, spec: &LoadSpec, seconds: f64) {
+    fn loaded(&mut self, spec: &LoadSpec, seconds: f64) {
         if let Some(load) = self.loads.iter_mut().find(|load| load.spec == *spec) {
             load.seconds = Some(seconds);
         }
     }
 
     /// A repeat begins. With the first sample of a cell its warm-ups are over.
-    pub(super) fn started(&mut self, cell: &CellId, pass: Pass) {
+    fn started(&mut self, cell: &CellId, pass: Pass) {
         if let (Some(cell), Pass::Measured) = (self.cells.get_mut(cell), pass) {
             cell.warmups_left = 0;
         }
     }
 
     /// A repeat took so many seconds. Those of warm-ups count only until there is a sample.
-    pub(super) fn finished(&mut self, id: &CellId, pass: Pass, seconds: f64) {
+    fn finished(&mut self, id: &CellId, pass: Pass, seconds: f64) {
         self.done += 1;
         let Some(cell) = self.cells.get_mut(id) else { return };
         match pass {
@@ -111,31 +179,26 @@ impl Remaining {
     }
 
     /// A cell needs no more repeats.
-    pub(super) fn settled(&mut self, id: &CellId) {
+    fn settled(&mut self, id: &CellId) {
         if let Some(cell) = self.cells.get_mut(id) {
             (cell.measured_left, cell.warmups_left) = (0, 0);
         }
     }
 
-    /// Repeats that were done by this process, warm-ups included.
-    pub(super) fn done(&self) -> u32 {
-        self.done
-    }
-
-    /// Repeats in all, warm-ups included; the most there can be.
-    pub(super) fn total(&self) -> u32 {
-        self.done + self.cells.values().map(Cell::turns_left).sum::<u32>()
-    }
-
-    /// Cells that need no more repeats, and all.
-    pub(super) fn cells(&self) -> (usize, usize) {
-        let settled = self.cells.values().filter(|cell| cell.turns_left() == 0).count();
-        (settled, self.cells.len())
+    /// How far the run has come.
+    pub(super) fn count(&self) -> Count {
+        Count {
+            done: self.done,
+            total: self.done + self.cells.values().map(Cell::turns_left).sum::<u32>(),
+            settled: self.cells.values().filter(|cell| cell.turns_left() == 0).count(),
+            cells: self.cells.len(),
+            left: self.time(),
+        }
     }
 
     /// The time that is left: each cell's repeats at its own mean, those of a cell not yet begun at the mean of its kind, and
     /// the loads that are to come at the mean of those that were.
-    pub(super) fn time(&self) -> Left {
+    fn time(&self) -> Left {
         let mean_of = |kind| {
             let of_kind = self.cells.values().filter(|cell| cell.kind == kind);
             of_kind.filter_map(|cell| cell.times.mean()).collect::<Mean>().mean()
@@ -253,7 +316,8 @@ mod tests {
     fn each_cell_counts_with_its_own_times_and_loads_to_come_with_the_mean_of_loads() {
         let cells = [caption("a"), caption("b")];
         let mut left = of(&cells, FIXED);
-        assert_eq!((left.total(), left.cells(), left.time()), (8, (0, 2), Left::Unknown));
+        let before = Count { done: 0, total: 8, settled: 0, cells: 2, left: Left::Unknown };
+        assert_eq!(left.count(), before);
 
         left.loaded(&schedule::groups(&cells, Device::Cpu)[0].load, 5.0);
         left.started(&cells[0].id, Pass::Warmup);
@@ -266,11 +330,14 @@ mod tests {
         left.loaded(&schedule::groups(&cells, Device::Cpu)[1].load, 7.0);
         left.finished(&cells[1].id, Pass::Warmup, 2.0);
         assert_eq!(left.time(), Left::About(2.0 * 10.0 + 3.0 * 2.0));
-        assert_eq!((left.done(), left.total()), (3, 8));
+        assert_eq!((left.count().done, left.count().total), (3, 8));
 
         left.settled(&cells[1].id);
-        assert_eq!((left.time(), left.cells()), (Left::About(20.0), (1, 2)));
-        assert_eq!((left.done(), left.total()), (3, 5), "what is not done is not counted");
+        let after = Count { done: 3, total: 5, settled: 1, cells: 2, left: Left::About(20.0) };
+        assert_eq!(left.count(), after, "what is not done is not counted");
+        let both: Count = [after, before].into_iter().sum();
+        assert_eq!(both, Count { done: 3, total: 13, settled: 1, cells: 4, left: Left::MoreThan(20.0) });
+        assert_eq!([after, after].into_iter().sum::<Count>().left, Left::About(40.0));
     }
 
     #[test]
@@ -289,7 +356,7 @@ mod tests {
         let warmup = Warmup::UntilWarm { at_most: 5, within: 0.05 };
         let cells = [caption("a")];
         let mut left = of(&cells, (Repeats::Adaptive(adaptive), warmup));
-        assert_eq!(left.total(), 35);
+        assert_eq!(left.count().total, 35);
         left.finished(&cells[0].id, Pass::Warmup, 1.0);
         left.finished(&cells[0].id, Pass::Warmup, 1.0);
         assert_eq!(left.time(), Left::AtMost(33.0));

@@ -3,6 +3,8 @@
 use serde_json::Value;
 
 use crate::common::{Ended, Workplace};
+#[cfg(unix)]
+use crate::survival::{signal, until};
 
 const MATRIX: &str = r#"
 version: 1
@@ -42,6 +44,14 @@ fn workplace() -> Workplace {
 
 fn session(workplace: &Workplace, more: &str) -> Ended {
     workplace.bench(&format!("gate --matrix matrix.yaml --rounds 6 --out gate {more}"))
+}
+
+/// Cell and number of each measured repeat of a side.
+fn measured(workplace: &Workplace, journal: &str) -> Vec<(String, u64)> {
+    let lines = workplace.json_lines(journal);
+    let results = lines.iter().map(|line| &line["what"]["result"]);
+    let measured = results.filter(|result| result["pass"] == "measured");
+    measured.map(|result| (result["cell"].to_string(), result["repeat"].as_u64().unwrap())).collect()
 }
 
 fn checks(workplace: &Workplace) -> Vec<Value> {
@@ -164,5 +174,83 @@ fn a_calibration_tells_noise_and_rounds() {
         assert_eq!((&cell["metric"], &cell["rounds"]), (&"rtf".into(), &5.into()));
         assert!(cell["noise"].as_f64().unwrap() > 0.0, "{cell:#}");
         assert!(cell["detectable"].as_f64().unwrap() > 0.0, "{cell:#}");
+    }
+}
+
+#[test]
+fn a_session_that_ran_out_of_time_goes_on_to_the_verdict_of_one_that_did_not() {
+    let workplace = workplace();
+    workplace.write("matrix.yaml", MATRIX.replace("run: {", "run: {run_timeout: 600ms, "));
+    let again = "gate --matrix matrix.yaml --base steady --head slow --resume gate";
+    let mut ended = session(&workplace, "--base steady --head slow").expect(3);
+    let mut starts = 1;
+    while ended.code == 3 {
+        assert!(ended.stderr.contains("run.run_timeout"), "{}", ended.stderr);
+        assert!(ended.stderr.contains(&format!("go on with: bench {again}")), "{}", ended.stderr);
+        assert!(!workplace.path("gate/verdict.json").exists(), "half a session is not judged");
+        ended = workplace.bench(again);
+        starts += 1;
+        assert!(starts < 40, "no progress: {}", ended.stderr);
+    }
+    assert!(ended.expect(10).stdout.contains("FAIL 2"));
+    let rounds: Vec<_> = ["gate/base/journal.jsonl", "gate/head/journal.jsonl"]
+        .map(|journal| {
+            let mut rounds = measured(&workplace, journal);
+            rounds.sort();
+            rounds
+        })
+        .into();
+    assert_eq!(rounds[0].len(), 12, "two cells, six rounds, each once");
+    assert_eq!(rounds[0], rounds[1]);
+    assert_eq!(workplace.json("gate/verdict.json")["pairing"], "paired");
+    assert_eq!(workplace.json("gate/base/manifest.json")["changes"], Value::Null);
+    // To go on with one that has ended is to judge it again.
+    workplace.bench(again).expect(10);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_session_that_was_interrupted_says_how_to_go_on_and_goes_on_as_it_began_or_not_at_all() {
+    let workplace = workplace();
+    let mut bench =
+        workplace.start("gate --matrix matrix.yaml --base steady --self-test=decode:200% --out gate");
+    until("a repeat of head", || {
+        let journal = workplace.path("gate/head/journal.jsonl");
+        std::fs::read_to_string(journal).is_ok_and(|text| text.contains("\"measured\""))
+    });
+    signal(&bench, "INT");
+    assert_eq!(bench.wait().unwrap().code(), Some(130));
+    let resume = |more: &str| workplace.bench(&format!("gate --matrix matrix.yaml --resume gate {more}"));
+    for (other, what) in [
+        ("--base steady --head steady", "session: slowdown is not what it was: decode:200% before, gone now"),
+        (
+            "--base steady --self-test=decode:300%",
+            "session: slowdown is not what it was: decode:200% before, decode:300% now",
+        ),
+    ] {
+        let refused = resume(other).expect(1).stderr;
+        assert!(refused.contains(what) && !refused.contains("--accept-changes"), "{refused}");
+    }
+    resume("--base steady --self-test=decode:200% --rounds 9").expect(2);
+    // One side alone would no longer run beside the other.
+    let alone = workplace.bench("run matrix.yaml --runner steady --resume gate/head").expect(1).stderr;
+    assert!(alone.contains("session: arm"), "{alone}");
+    let told = resume("--base steady --self-test=decode:200% --quiet").expect(10);
+    assert!(!told.stderr.contains("measured"), "{}", told.stderr);
+    workplace.write("film.mp4", "another film");
+    let refused = resume("--base steady --self-test=decode:200%").expect(1).stderr;
+    assert!(refused.contains("film.mp4"), "{refused}");
+}
+
+#[test]
+fn every_line_of_a_session_counts_the_repeats_of_both_sides() {
+    let workplace = workplace();
+    let ended = session(&workplace, "--base steady --head steady").expect(0);
+    let lines: Vec<&str> = ended.stderr.lines().filter(|line| line.starts_with('[')).collect();
+    assert_eq!(lines.len(), 24, "{}", ended.stderr);
+    assert!(lines[23].starts_with("[24/24] ") && lines[23].ends_with("about 0.00 s left)"), "{}", lines[23]);
+    for arm in ["base", "head"] {
+        let of_arm = lines.iter().filter(|line| line.contains(&format!("] {arm} measured ")));
+        assert_eq!(of_arm.count(), 12, "{lines:#?}");
     }
 }

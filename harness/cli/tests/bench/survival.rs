@@ -44,7 +44,7 @@ fn is_logged(workplace: &Workplace, beginning: &str) -> bool {
         .any(|log| log.lines().any(|line| line.starts_with(beginning)))
 }
 
-fn signal(bench: &Child, name: &str) {
+pub(crate) fn signal(bench: &Child, name: &str) {
     let sent = Command::new("kill").args([format!("-{name}"), bench.id().to_string()]).status().unwrap();
     assert!(sent.success());
 }
