@@ -105,6 +105,27 @@ fn a_quiet_run_says_so_in_a_sentence() {
 }
 
 #[test]
+fn what_the_samples_themselves_say_is_told_of_their_cell() {
+    let stage1 = stage1_cell("sintel", 1);
+    let cell = caption_cell("sintel", "llava-tiny", cached(), &stage1);
+    let mut run = RunDir::planned(vec![stage1.clone(), cell.clone()], vec![]);
+    run.measure(&stage1, [1000, 1010, 990], |wall_ms| stage1_result(&stage1, wall_ms));
+    run.load(&cell, 1500);
+    let steady = [12_010, 12_000, 12_030, 11_990, 12_020, 12_005, 11_995, 12_015, 12_025, 12_008];
+    for (repeat, wall_ms) in (0..).zip(steady.into_iter().chain([16_000, 12_011])) {
+        let result = RepeatResult { repeat, ..caption_result(&cell, wall_ms) };
+        let conditions = Conditions { clock_step_ns: Some(5_000_000), ..quiet(&result) };
+        run.repeat_amid(result, conditions);
+    }
+    run.finish();
+    rebuild(run.write(), &Template::Embedded).unwrap();
+    let summary: Value = serde_json::from_str(&read(run.write(), "summary.json")).unwrap();
+    let noise = summary["cells"][1]["noise"].as_array().unwrap();
+    let told: Vec<_> = noise.iter().map(|found| (&found["kind"], &found["repeats"])).collect();
+    assert_eq!(told, [(&json!("outliers"), &json!([10])), (&json!("coarse_clock"), &json!([]))]);
+}
+
+#[test]
 fn conditions_are_kept_for_every_repeat() {
     let run = observed_run(|_, result, seen| seen.swapped_pages = Some(u64::from(result.repeat)));
     rebuild(run.write(), &Template::Embedded).unwrap();

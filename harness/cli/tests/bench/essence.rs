@@ -62,18 +62,38 @@ fn hide_numbers(value: &mut Value) {
     }
 }
 
-/// The report's lines: columns of tables without padding, numbers with a unit of time, speed or memory hidden, and without
-/// what is said about noise.
+/// A column of a table in a report.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Column {
+    Kept,
+    /// A speed without a unit.
+    Speed,
+    /// Whether it is there follows from the times.
+    Unattributed,
+}
+
+impl Column {
+    fn of(title: &str) -> Self {
+        match title {
+            "Tokens/s" => Self::Speed,
+            "Unattributed" => Self::Unattributed,
+            _ => Self::Kept,
+        }
+    }
+}
+
+/// The report's lines that are not empty: columns of tables without padding, numbers with a unit of time, speed or memory
+/// hidden, without what is said about noise and about time that no stage covers.
 fn report(text: &str) -> Vec<String> {
     let mut section = "";
     let without_noise = text.lines().filter(|line| {
         if line.starts_with("## ") {
             section = line;
         }
-        section != "## Noise"
+        section != "## Noise" && !line.is_empty() && !line.starts_with("What no stage covers is ")
     });
-    // Columns of the table at hand that have a speed without a unit; none outside of a table.
-    let mut speeds: Option<Vec<usize>> = None;
+    // Those of the table at hand; none outside of a table.
+    let mut columns: Option<Vec<Column>> = None;
     let lines = without_noise.map(|line| {
         let line = line
             .split_once(" noise finding")
@@ -86,16 +106,16 @@ fn report(text: &str) -> Vec<String> {
             return "The bottleneck".to_owned();
         }
         if !line.starts_with('|') {
-            speeds = None;
+            columns = None;
             return without_measured(line);
         }
         let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
-        let is_speed = |column: &usize| cells[*column] == "Tokens/s";
-        let speeds = speeds.get_or_insert_with(|| (0..cells.len()).filter(is_speed).collect());
-        let cells = cells.iter().enumerate().map(|(column, cell)| {
+        let columns = columns.get_or_insert_with(|| cells.iter().map(|title| Column::of(title)).collect());
+        let kept = cells.iter().zip(columns).filter(|(_, column)| **column != Column::Unattributed);
+        let cells = kept.map(|(cell, column)| {
             if cell.starts_with("---") {
                 "---".to_owned()
-            } else if speeds.contains(&column) && cell.parse::<f64>().is_ok() {
+            } else if *column == Column::Speed && cell.parse::<f64>().is_ok() {
                 "measured".to_owned()
             } else {
                 without_measured(cell)
@@ -170,6 +190,11 @@ fn a_row_a_sample_or_a_word_that_is_lost_shows() {
         "3 of 4 took # ms",
     ];
     assert_eq!(report(&text.replace("--:", "---:")), told);
+    let covered = report(
+        "| Video | AST |\n| --- | --- |\n| a | 2 ms |\n\nWhat no stage covers is at most 0.1 % of a total.",
+    );
+    let uncovered = report("| Video | AST | Unattributed |\n| --- | --- | --- |\n| a | 2 ms | 1 ms |");
+    assert_eq!(covered, uncovered);
     let mut samples = serde_json::json!({"samples": [1, 2.5], "none": null, "unit": "x"});
     hide_numbers(&mut samples);
     assert_eq!(samples, serde_json::json!({"samples": ["measured", "measured"], "none": null, "unit": "x"}));
