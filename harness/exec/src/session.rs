@@ -233,9 +233,10 @@ impl Session {
 
     fn refusal(&self, mut failure: Failure) -> Ending {
         failure.message = secrets::masked(&failure.message);
-        let of_memory = failure.kind == FailureKind::Memory || death::tells_of_memory(&failure.message);
-        let end = if of_memory { CellEnd::Oom } else { CellEnd::Failed };
-        if let (true, Some(limit)) = (of_memory, self.memory_limit) {
+        let ran_out = death::tells_of_memory(&failure.message);
+        let end = if ran_out || failure.kind == FailureKind::Memory { CellEnd::Oom } else { CellEnd::Failed };
+        // A runner that knows what it lacks says itself what to do.
+        if let (true, FailureKind::Internal, Some(limit)) = (ran_out, failure.kind, self.memory_limit) {
             failure.message = memory::with_limit(&failure.message, limit);
         }
         Ending { end, ..self.failed(failure) }
