@@ -39,7 +39,8 @@ pub use outcome::{Instability, Judgement, Outcome, Place, judge};
 pub use rebuild::{Rebuilt, Results, rebuild};
 pub use render::{Template, render};
 pub use report::{
-    Align, Cell, Column, Counts, Emphasis, FailedCell, Provenance, Report, Section, Setup, Table, Verdict,
+    Align, Cell, Column, Counts, Emphasis, FailedCell, NamedSection, Provenance, Report, Section, Setup,
+    Table, Verdict,
 };
 pub use run::{CellRecord, Completion, EarlyEnd, Observed, Run};
 pub use summary::{ActivityTimes, CellSummary, InOrder, Rtf, StageTimes, Summary, WallTime};

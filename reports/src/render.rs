@@ -1,5 +1,6 @@
 //! Report data and a template give a report. Nothing else goes in, so the same run gives the same bytes.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
@@ -16,9 +17,8 @@ const MARKDOWN: &str = "markdown";
 
 /// What turns a report's data into text.
 ///
-/// A template sees the fields of [`Report`] by name, and the report's tables in `tables` (`end_to_end`, `stage1`,
-/// `stage1_per_minute`, `parallel`, `captioning`, `weights`, `agreement`, `cache_check`, `noise`,
-/// `files`) as padded Markdown. Where its file name ends in `.md.j2`, every text is escaped for
+/// A template sees the fields of [`Report`] by name, and in `tables` the tables of [`Report::sections`] and that of
+/// `files` as padded Markdown. Where its file name ends in `.md.j2`, every text is escaped for
 /// Markdown; filter `code` makes a code span of one, `code_block` a fenced block. A name that does not exist is an error.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Template {
@@ -71,19 +71,12 @@ pub(crate) fn render_page(name: &str, source: &str, context: Value) -> Result<St
 fn render_named(report: &Report, name: &str, source: String) -> Result<String, minijinja::Error> {
     let mut environment = environment()?;
     environment.add_template_owned(name.to_owned(), source)?;
-    let table = markdown::safe_table;
-    let tables = context! {
-        end_to_end => table(&report.end_to_end.table),
-        stage1 => table(&report.stage1.table),
-        stage1_per_minute => table(&report.stage1_per_minute.table),
-        parallel => table(&report.parallel.table),
-        captioning => table(&report.captioning.table),
-        weights => table(&report.weights.table),
-        agreement => table(&report.agreement.table),
-        cache_check => table(&report.cache_check.table),
-        noise => table(&report.noise.table),
-        files => table(&report.provenance.files),
-    };
+    let sections = report.sections().map(|named| (named.name, &named.section.table));
+    let tables: BTreeMap<&str, Value> = sections
+        .into_iter()
+        .chain([("files", &report.provenance.files)])
+        .map(|(name, table)| (name, markdown::safe_table(table)))
+        .collect();
     let context = context! { tables, ..Value::from(Serde(report)) };
     environment.get_template(name)?.render(context)
 }

@@ -130,9 +130,9 @@ impl<'a> Agreement<'a> {
         [
             Cell::optional(shown("dtype", &self.reference.requested, self.reference.effective.as_ref())),
             Cell::from(format!("{} of {}", self.equal_scenes, self.scenes)),
-            Cell::optional(share.map(units::percent)),
-            Cell::from(self.tokens.to_string()),
-            Cell::from(self.reference_tokens.to_string()),
+            Cell::number(share, units::percent),
+            Cell::count(Some(self.tokens as u64)),
+            Cell::count(Some(self.reference_tokens as u64)),
         ]
     }
 }

@@ -29,11 +29,11 @@ pub(super) fn section(cells: &[CellSummary]) -> Section {
         row.extend(settings.cells(cell));
         row.extend(parts.cells(cell, 1.0));
         row.extend([
-            Cell::optional(cell.load_s.map(units::time)),
-            Cell::optional(cell.ttft_s.map(units::time)),
-            Cell::optional(cell.tokens_per_s.map(units::rate)),
-            Cell::optional(cell.tokens_out.map(|tokens| tokens.to_string())),
-            Cell::optional(cell.peak_rss_bytes.map(units::bytes)),
+            Cell::number(cell.load_s, units::time),
+            Cell::number(cell.ttft_s, units::time),
+            Cell::number(cell.tokens_per_s, units::rate),
+            Cell::count(cell.tokens_out),
+            Cell::bytes(cell.peak_rss_bytes),
         ]);
         row
     });

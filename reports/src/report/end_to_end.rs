@@ -38,9 +38,9 @@ fn row(cell: &CellSummary, settings: &SettingColumns) -> Vec<Cell> {
     let mut row = vec![model, Cell::from(cell.video.to_string())];
     row.extend(settings.cells(cell));
     row.extend([
-        Cell::optional(cell.media_s.map(units::film_length)),
-        Cell::optional(cell.scenes.map(|scenes| scenes.to_string())),
-        Cell::optional(cell.wall_s.as_ref().map(|wall| units::time(wall.median))),
+        Cell::number(cell.media_s, units::film_length),
+        Cell::count(cell.scenes),
+        Cell::number(cell.wall_s.as_ref().map(|wall| wall.median), units::time),
         real_time_factor(cell),
         Cell::from(status(cell)),
     ]);
@@ -51,5 +51,5 @@ fn row(cell: &CellSummary, settings: &SettingColumns) -> Vec<Cell> {
 pub(crate) fn real_time_factor(cell: &CellSummary) -> Cell {
     let Some(rtf) = &cell.rtf else { return Cell::none() };
     let (median, spread) = units::rtf(rtf.median, rtf.ci95);
-    Cell { text: median, note: spread }
+    Cell { text: median, note: spread, value: Some(rtf.median) }
 }

@@ -63,6 +63,17 @@ pub struct Report {
     pub cells: Vec<CellSummary>,
 }
 
+/// A section with the name that templates know it by, and its heading.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct NamedSection<'a> {
+    /// The field of [`Report`].
+    pub name: &'static str,
+    /// The heading.
+    pub title: &'static str,
+    /// The table and its notes.
+    pub section: &'a Section,
+}
+
 impl Report {
     pub(crate) fn new(run: &Run, summary: &Summary) -> Self {
         let cells = &summary.cells;
@@ -84,6 +95,22 @@ impl Report {
             provenance: Provenance::new(&run.manifest),
             cells: cells.clone(),
         }
+    }
+
+    /// Every table of the report in its order, under the name of its field.
+    pub fn sections(&self) -> [NamedSection<'_>; 9] {
+        let named = |name, title, section| NamedSection { name, title, section };
+        [
+            named("end_to_end", "End-to-End", &self.end_to_end),
+            named("stage1", "Stage 1 breakdown", &self.stage1),
+            named("stage1_per_minute", "Stage 1 per minute of film", &self.stage1_per_minute),
+            named("parallel", "Speech and sounds side by side", &self.parallel),
+            named("captioning", "Captioning breakdown", &self.captioning),
+            named("weights", "Weights in memory", &self.weights),
+            named("agreement", "Agreement", &self.agreement),
+            named("cache_check", "Cache check", &self.cache_check),
+            named("noise", "Noise", &self.noise),
+        ]
     }
 
     /// The table to show where there is room for one.

@@ -82,9 +82,10 @@ impl<'a> Pair<'a> {
         let mut row = vec![with_dummy_mark(Cell::from(self.apart.video.to_string()), self.apart)];
         row.extend(settings.cells(self.apart));
         row.extend(
-            [self.apart_s, self.beside_s, self.apart_s - self.beside_s].map(|s| Cell::from(unit.show(s))),
+            [self.apart_s, self.beside_s, self.apart_s - self.beside_s]
+                .map(|s| Cell::number(Some(s), |s| unit.show(s))),
         );
-        row.push(Cell { text: ratio, note: spread });
+        row.push(Cell { text: ratio, note: spread, value: Some(self.ratio) });
         row
     }
 

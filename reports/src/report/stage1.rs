@@ -34,7 +34,7 @@ pub(super) fn times(cells: &[CellSummary]) -> Section {
         columns.push(Column::left("Status"));
     }
     let row = |cell: &&CellSummary| {
-        let mut row = vec![video(cell), Cell::optional(cell.media_s.map(units::film_length))];
+        let mut row = vec![video(cell), Cell::number(cell.media_s, units::film_length)];
         row.extend(settings.cells(cell));
         row.extend(parts.cells(cell, 1.0));
         if statuses.len() > 1 {
@@ -74,8 +74,8 @@ pub(super) fn per_minute(cells: &[CellSummary]) -> Section {
         row.extend(settings.cells(cell));
         row.extend(parts.cells(cell, 60.0 / cell.media_s.unwrap_or(f64::NAN)));
         row.push(real_time_factor(cell));
-        row.push(Cell::optional(cell.load_s.map(units::time)));
-        row.push(Cell::optional(cell.peak_rss_bytes.map(units::bytes)));
+        row.push(Cell::number(cell.load_s, units::time));
+        row.push(Cell::bytes(cell.peak_rss_bytes));
         row
     };
     let table = Table { columns, rows: cells.iter().map(row).collect() };

@@ -74,7 +74,9 @@ impl Parts {
         let total = cell.wall_s.as_ref().map(|wall| wall.median);
         let unit = TimeUnit::of(total.unwrap_or_default() * scale);
         let times = std::iter::once(total).chain(self.0.iter().map(|part| part.seconds(cell)));
-        times.map(|seconds| Cell::optional(seconds.map(|seconds| unit.show(seconds * scale)))).collect()
+        times
+            .map(|seconds| Cell::number(seconds.map(|seconds| seconds * scale), |seconds| unit.show(seconds)))
+            .collect()
     }
 }
 

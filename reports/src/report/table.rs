@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::units;
+
 /// A table of a report.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Table {
@@ -43,13 +45,16 @@ pub enum Emphasis {
 }
 
 /// A cell of a table, in plain text.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Cell {
     /// What it says.
     pub text: String,
     /// What is added to it, without the column's emphasis.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// The number behind the words, in seconds, bytes or whatever the column counts: what the column sorts by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<f64>,
 }
 
 impl Column {
@@ -83,6 +88,27 @@ impl Cell {
         text.map_or_else(Self::none, |text| Self::from(text.into()))
     }
 
+    /// A number in the words of its unit.
+    pub(crate) fn number(value: Option<f64>, words: impl FnOnce(f64) -> String) -> Self {
+        value.map_or_else(Self::none, |value| Self { value: Some(value), ..Self::from(words(value)) })
+    }
+
+    /// How many there are of something.
+    pub(crate) fn count(count: Option<u64>) -> Self {
+        count.map_or_else(Self::none, |count| Self {
+            value: Some(count as f64),
+            ..Self::from(count.to_string())
+        })
+    }
+
+    /// A size.
+    pub(crate) fn bytes(bytes: Option<u64>) -> Self {
+        bytes.map_or_else(Self::none, |bytes| Self {
+            value: Some(bytes as f64),
+            ..Self::from(units::bytes(bytes))
+        })
+    }
+
     /// The same cell with a note.
     pub(crate) fn with_note(self, note: impl Into<String>) -> Self {
         Self { note: Some(note.into()), ..self }
@@ -91,6 +117,6 @@ impl Cell {
 
 impl<T: Into<String>> From<T> for Cell {
     fn from(text: T) -> Self {
-        Self { text: text.into(), note: None }
+        Self { text: text.into(), note: None, value: None }
     }
 }

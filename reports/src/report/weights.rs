@@ -7,7 +7,6 @@ use super::stages::of_kind;
 use super::table::{Cell, Column, Table};
 use crate::settings::shown;
 use crate::summary::CellSummary;
-use crate::units;
 
 /// One row per captioner as it was stored. Empty where no runner told of parts.
 pub(super) fn section(cells: &[CellSummary]) -> Section {
@@ -40,7 +39,7 @@ fn row(cell: &CellSummary, parts: &[&str]) -> Vec<Cell> {
     let model = with_dummy_mark(Cell::optional(cell.model.as_ref().map(ToString::to_string)), cell);
     let setting = |key| Cell::optional(shown(key, &cell.requested, cell.effective.as_ref()));
     let mut row = vec![model, setting("quantization"), setting("dtype")];
-    let bytes = |bytes: Option<u64>| Cell::optional(bytes.map(units::bytes));
+    let bytes = |bytes: Option<u64>| Cell::bytes(bytes);
     row.extend(parts.iter().map(|part| bytes(cell.weights_parts.get(part).copied())));
     row.push(bytes(cell.weights_bytes));
     row
