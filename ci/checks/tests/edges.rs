@@ -13,13 +13,16 @@ const EDGES: &[(&str, &[&str])] = &[
     ("reelbench-protocol", &[]),
     ("reelbench-http", &[]),
     ("reelbench-catalog", &[]),
-    ("reelbench-matrix", &["reelbench-catalog", "reelbench-protocol"]),
+    ("reelbench-matrix", &["reelbench-catalog", "reelbench-protocol", "reelbench-references"]),
     ("reelbench-fetch", &["reelbench-catalog", "reelbench-http", "reelbench-matrix"]),
     ("reelbench-stats", &["reelbench-protocol"]),
     ("reelbench-quality", &[]),
     ("reelbench-references", &["reelbench-quality"]),
     ("reelbench-exec", &["reelbench-matrix", "reelbench-protocol", "reelbench-stats"]),
-    ("reelbench-reports", &["reelbench-protocol", "reelbench-stats"]),
+    (
+        "reelbench-reports",
+        &["reelbench-protocol", "reelbench-quality", "reelbench-references", "reelbench-stats"],
+    ),
     (
         "reelbench",
         &["reelbench-exec", "reelbench-fetch", "reelbench-matrix", "reelbench-protocol", "reelbench-reports"],

@@ -6,6 +6,7 @@
 
 mod captions;
 mod error;
+mod film;
 mod objects;
 mod scenes;
 mod sounds;
@@ -15,8 +16,9 @@ mod transcript;
 
 pub use captions::{CaptionReference, Captions, Whereabouts, read_captions};
 pub use error::{Place, Problem, ReferenceError};
+pub use film::{FilmReferences, ReferenceKind};
 pub use objects::{LabelledObject, Objects, read_objects};
 pub use scenes::{Scene, Scenes, read_scenes};
 pub use sounds::{SoundWindow, Sounds, read_sounds};
 pub use time::{BadTimes, TimeSpan};
-pub use transcript::{Segment, Transcript, read_transcript};
+pub use transcript::{Language, Segment, Transcript, read_transcript};

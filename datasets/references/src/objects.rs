@@ -111,6 +111,18 @@ fn coco(path: &Path, coco: Coco) -> Result<Objects, ReferenceError> {
     Ok(Objects { frames: labelled, objects })
 }
 
+/// The name of a class number of the benchmark's development kit, as COCO has it; other classes stay as written.
+fn mot_class(class: &str) -> &str {
+    match class {
+        // A pedestrian, and one who stands still.
+        "1" | "7" => "person",
+        "3" => "car",
+        "4" => "bicycle",
+        "5" => "motorcycle",
+        other => other,
+    }
+}
+
 /// `frame, track, left, top, width, height, use, class, visibility`, of which the last three may be missing. Frames count from 1;
 /// a `use` of 0 takes a box out, as the benchmark's own evaluation does.
 fn mot(path: &Path, text: &str) -> Result<Objects, ReferenceError> {
@@ -144,7 +156,7 @@ fn mot(path: &Path, text: &str) -> Result<Objects, ReferenceError> {
         if !seen.insert((frame, track)) {
             return Err(fail(Problem::Twice(format!("track {track} of this frame"))));
         }
-        let class = rest.get(1).filter(|class| **class != "-1").map(|class| (*class).to_owned());
+        let class = rest.get(1).filter(|class| **class != "-1").map(|class| mot_class(class).to_owned());
         objects.objects.push(LabelledObject { frame, class, rect, extent: Extent::One, track: Some(track) });
     }
     Ok(objects)

@@ -11,6 +11,17 @@ use crate::time::TimeSpan;
 pub struct Transcript {
     /// What is said, in the file's order. Subtitles may overlap where people talk at once.
     pub segments: Vec<Segment>,
+    /// What it is said in.
+    pub language: Language,
+}
+
+/// The language of a transcript, as far as it matters for how words are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Language {
+    /// English, which has a normalizer of its own.
+    English,
+    /// Any other.
+    Other,
 }
 
 /// A piece of speech.
@@ -45,7 +56,18 @@ pub fn read_transcript(path: &Path) -> Result<Transcript, ReferenceError> {
     if segments.is_empty() {
         return Err(Problem::Empty("words").at(path, Place::File));
     }
-    Ok(Transcript { segments })
+    let language = match language_of(path).as_deref() {
+        None | Some("en") => Language::English,
+        Some(_) => Language::Other,
+    };
+    Ok(Transcript { segments, language })
+}
+
+/// The language in a file's name, as subtitles are named: `talk.fr.srt`. Two letters, lower case.
+pub(crate) fn language_of(path: &Path) -> Option<String> {
+    let code = Path::new(path.file_stem()?).extension()?.to_str()?;
+    let is_code = code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_alphabetic());
+    is_code.then(|| code.to_ascii_lowercase())
 }
 
 /// A number, and times below it.

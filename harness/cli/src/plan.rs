@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use reelbench_exec::{RunnerCommand, RunnerLog, RunnerProcess, StopFlag};
-use reelbench_matrix::{Expansion, Folders, Matrix, Reference, RunOverrides, Selection, with_dependencies};
+use reelbench_matrix::{Expansion, Folders, Matrix, RunOverrides, Selection, with_dependencies};
 use reelbench_protocol::{AsrEngine, Hello, Repeats, Warmup, Work};
 
 use crate::args::{Misfits, Network};
@@ -52,7 +52,6 @@ pub(crate) fn plan(
     for warning in &expansion.warnings {
         print::line(&warning.in_file(matrix.file()).to_string());
     }
-    warn_of_what_is_kept_for_later(&matrix);
     if let Some(selection) = only {
         let cells = expansion.cells.len();
         expansion.cells = with_dependencies(&expansion.cells, selection);
@@ -84,16 +83,6 @@ fn refuse_services(expansion: &Expansion) -> Result<(), BenchError> {
     match services.first() {
         Some(&engine) => Err(BenchError::NeedsNetwork { engine, cells: services.len() }),
         None => Ok(()),
-    }
-}
-
-/// Parts of a matrix that are read and checked, and that nothing uses yet.
-fn warn_of_what_is_kept_for_later(matrix: &Matrix) {
-    let file = matrix.file().display();
-    if matrix.videos().iter().any(|video| video.reference != Reference::default()) {
-        print::line(&format!(
-            "{file}: warning: `reference` has no effect in this version; quality is not scored"
-        ));
     }
 }
 

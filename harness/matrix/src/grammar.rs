@@ -77,6 +77,8 @@ pub(crate) const REFERENCE: Keys = Keys::new(&[
     Key::optional("transcript", Shape::TEXT, "File with what is said, relative to the matrix."),
     Key::optional("scenes", Shape::TEXT, "File with the scenes, relative to the matrix."),
     Key::optional("captions", Shape::TEXT, "File with captions, relative to the matrix."),
+    Key::optional("objects", Shape::TEXT, "File with objects in frames, relative to the matrix."),
+    Key::optional("sounds", Shape::TEXT, "File with what is heard when, relative to the matrix."),
 ]);
 
 /// `stage1`.

@@ -45,7 +45,7 @@ pub use hub::{
     HubModel, NotARepository, SHARD_INDEX, SINGLE_FILE, ShardIndexError, is_commit, missing_weights, shards,
 };
 pub use load::load_spec;
-pub use matrix::{Matrix, Reference, Video};
+pub use matrix::{Matrix, Video};
 pub use memory_limit::{ByteSize, MemoryLimit, NotAMemoryLimit};
 pub use needs::Needs;
 pub use problem::{MatrixError, MatrixReport, Place, Problem, Severity};

@@ -1,10 +1,11 @@
 //! A validated matrix.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use reelbench_catalog::Sha256;
 use reelbench_protocol::{Family, ModelId, Repeats, VideoId, VideoSpec, Warmup, Weights};
+use reelbench_references::ReferenceKind;
 
 use crate::axes::{Pick, Stage1Axes};
 use crate::combination::Combination;
@@ -42,19 +43,8 @@ pub struct Video {
     pub sha256: Option<Sha256>,
     /// The matrix's line that gives the hash; none where the catalog does.
     pub sha256_line: Option<u32>,
-    /// What is right about it, where given.
-    pub reference: Reference,
-}
-
-/// Files that say what is right about a film; quality is scored where one is given.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Reference {
-    /// What is said.
-    pub transcript: Option<PathBuf>,
-    /// Where the scenes are.
-    pub scenes: Option<PathBuf>,
-    /// What the scenes show.
-    pub captions: Option<PathBuf>,
+    /// Files that say what is right about it, each of which was read without error.
+    pub reference: BTreeMap<ReferenceKind, PathBuf>,
 }
 
 /// A captioner with its axes, those of all models filled in.

@@ -1,17 +1,21 @@
 //! `videos`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
 use reelbench_catalog::{Catalog, CatalogEntry};
 use reelbench_protocol::{VideoId, VideoSpec};
+use reelbench_references::{FilmReferences, ReferenceKind};
 
 use super::Reader;
 use crate::films::{cached_path, catalog, find_film, how_to_get};
-use crate::matrix::{Reference, Video};
+use crate::matrix::Video;
 use crate::node::Node;
 use crate::problem::{Place, Problem};
 use crate::words::offer;
+
+/// The reference files of a film.
+type References = BTreeMap<ReferenceKind, PathBuf>;
 
 impl Reader<'_> {
     pub(super) fn videos(&mut self, node: Option<&Node>) -> Vec<Video> {
@@ -52,13 +56,21 @@ impl Reader<'_> {
         }
     }
 
-    fn own_film(&mut self, node: &Node, path: &Node, reference: Reference) -> Option<Video> {
+    fn own_film(&mut self, node: &Node, path: &Node, reference: References) -> Option<Video> {
         let id = node.get("id");
         if id.is_none() {
             let problem = Problem::error("`id` is missing from a video with a `path`").at(node.place);
             self.problems.push(problem.help("the results name the film by it"));
         }
-        let id = id.and_then(|id| self.parse::<VideoId>(id));
+        let id = id.and_then(|id| self.parse::<VideoId>(id).map(|parsed| (id.place, parsed)));
+        if let Some((place, id)) = &id
+            && id.as_str().bytes().all(|byte| byte == b'.')
+        {
+            let problem =
+                Problem::error(format!("`{id}` is no id of a video: files are named by it")).at(*place);
+            self.problems.push(problem.help("use a letter or a digit"));
+        }
+        let id = id.map(|(_, id)| id);
         let hash = node.get("sha256");
         let sha256 = hash.and_then(|hash| self.parse(hash));
         let sha256_line = hash.map(|hash| hash.place.line);
@@ -66,7 +78,7 @@ impl Reader<'_> {
         Some(Video { spec: VideoSpec { id: id?, path: path? }, sha256, sha256_line, reference })
     }
 
-    fn catalog_film(&mut self, node: &Node, name: &Node, reference: Reference) -> Option<Video> {
+    fn catalog_film(&mut self, node: &Node, name: &Node, reference: References) -> Option<Video> {
         if let Some(hash) = node.get("sha256") {
             let problem = Problem::error("`sha256` of a film of the catalog stands in the catalog");
             self.problems.push(problem.at(hash.place).help("remove it here"));
@@ -105,12 +117,22 @@ impl Reader<'_> {
         film
     }
 
-    fn reference(&mut self, node: &Node) -> Reference {
-        let mut file = |key: &str, what| node.get(key).and_then(|node| self.file(node, what));
-        Reference {
-            transcript: file("transcript", "reference transcript"),
-            scenes: file("scenes", "reference scenes file"),
-            captions: file("captions", "reference captions file"),
+    /// The files of a film's `reference`. Each is read at once, so that a mistake shows before anything is measured.
+    fn reference(&mut self, node: &Node) -> References {
+        let mut files = References::new();
+        for kind in ReferenceKind::ALL {
+            let Some(node) = node.get(kind.as_str()) else { continue };
+            let Some(path) = self.file(node, &format!("{kind} reference")) else { continue };
+            match FilmReferences::default().read(kind, &path) {
+                Ok(()) => {
+                    files.insert(kind, path);
+                }
+                Err(error) => {
+                    let help = "datasets/REFERENCES.md describes the formats".to_owned();
+                    self.problems.push(Problem::error(error.to_string()).at(node.place).help(help));
+                }
+            }
         }
+        files
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use reelbench_matrix::Order;
 use reelbench_protocol::{CellKind, Device, Metric, Repeats, Warmup, Work};
+use reelbench_references::ReferenceKind;
 
 use crate::common::{expand, parse};
 
@@ -14,7 +15,7 @@ videos:
   - id: sintel
     path: clips/film.mp4            # relative to this file
     sha256: 8cb0fe73fc0a7d543459996c0cdab730997e6eac1013d3ede18796f777cb7f27
-    reference: {transcript: clips/film.txt, scenes: clips/film.txt, captions: clips/film.txt}
+    reference: {transcript: clips/film.txt, scenes: clips/scenes.json, captions: clips/captions.jsonl}
   - {id: bbb, path: clips/other.mp4}
 stage1:
   scene: {detector: content, threshold: 27.0, min_scene_len: 15}
@@ -51,7 +52,8 @@ fn the_example_reads_as_it_says() {
     let sintel = matrix.video(&"sintel".parse().unwrap()).unwrap();
     assert!(sintel.spec.path.is_absolute() && sintel.spec.path.ends_with("clips/film.mp4"));
     assert!(sintel.sha256.as_ref().unwrap().as_str().starts_with("8cb0fe73"));
-    assert!(sintel.reference.captions.as_ref().unwrap().ends_with("clips/film.txt"));
+    assert!(sintel.reference[&ReferenceKind::Captions].ends_with("clips/captions.jsonl"));
+    assert_eq!(sintel.reference.len(), 3);
     let run = matrix.run();
     assert_eq!((run.repeats, run.warmup), (Repeats::Fixed(3), Warmup::Fixed(1)));
     assert_eq!((run.seed, run.max_scenes), (0, None));

@@ -127,8 +127,10 @@ fn the_reader_knows_every_key_of_the_schema_and_looks_at_it() {
 /// A value of each key that is not its default.
 const OTHER: &[(&str, &str, &str)] = &[
     ("videos.reference", "transcript", "clips/film.txt"),
-    ("videos.reference", "scenes", "clips/film.txt"),
-    ("videos.reference", "captions", "clips/film.txt"),
+    ("videos.reference", "scenes", "clips/scenes.json"),
+    ("videos.reference", "captions", "clips/captions.jsonl"),
+    ("videos.reference", "objects", "clips/objects.json"),
+    ("videos.reference", "sounds", "clips/sounds.json"),
     ("stage1.scene", "detector", "adaptive"),
     ("stage1.scene", "threshold", "12"),
     ("stage1.scene", "min_scene_len", "7"),
