@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use reelbench_protocol::ManifestError;
+use reelbench_references::ReferenceError;
 
 /// Why a run directory cannot be read, or its report not be written.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +30,19 @@ pub enum ReportError {
         /// Why.
         source: io::Error,
     },
+    /// A reference that cannot be used.
+    #[error("{0}")]
+    Reference(#[from] Box<ReferenceError>),
+    /// A run whose outputs are to be scored, and that has nothing to score them against.
+    #[error(
+        "{0}: the run keeps no references: name them in the matrix (`reference` of a video) and give it with --matrix"
+    )]
+    NoReferences(PathBuf),
+    /// Something among the references that no run keeps there.
+    #[error(
+        "{0}: not expected among the references: each film has a folder of its id, with at most one file named transcript, scenes, captions, objects and sounds"
+    )]
+    UnexpectedReference(PathBuf),
     /// The manifest is not what it should be, or the run directory of a format that is not read.
     #[error("{path}: {source}")]
     Manifest {

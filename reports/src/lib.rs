@@ -1,8 +1,8 @@
 //! From a run directory to its summary, tables and report.
 //!
-//! The manifest and the journal are all that is read, and nothing here looks at a clock or the environment: the same
+//! The manifest, the journal and the copied references are all that is read, and nothing here looks at a clock or the environment: the same
 //! run gives the same bytes every time. The way is one line: [`Run::load`] replays the journal, [`judge`] decides what
-//! each cell is worth, polars adds up the raw rows, and [`Summary`], [`Tables`] and [`Report`] show the result.
+//! each cell is worth, its outputs are scored, polars adds up the raw rows, and [`Summary`], [`Tables`] and [`Report`] show the result.
 
 mod comparable;
 mod comparison;
@@ -13,7 +13,9 @@ mod markdown;
 mod noise;
 mod outcome;
 mod outputs;
+mod quality;
 mod rebuild;
+mod references;
 mod render;
 mod report;
 mod run;
@@ -37,6 +39,7 @@ pub use load::{JOURNAL_FILE, MANIFEST_FILE, STAGE1_FOLDER};
 pub use noise::{NoiseFinding, NoiseKind, machine_noise};
 pub use outcome::{Instability, Judgement, Outcome, Place, judge};
 pub use rebuild::{Rebuilt, Results, rebuild};
+pub use references::{REFERENCES_FOLDER, ReferenceFiles, References, keep_references};
 pub use render::{Template, render};
 pub use report::{
     Align, Cell, Column, Counts, Emphasis, FailedCell, NamedSection, Provenance, Report, Section, Setup,

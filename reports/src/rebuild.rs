@@ -10,6 +10,8 @@ use polars::prelude::ParquetWriter;
 use crate::error::ReportError;
 use crate::markdown::{self, Reader};
 use crate::outcome::judge;
+use crate::quality::Quality;
+use crate::references::References;
 use crate::render::{Template, render};
 use crate::report::{Counts, Report};
 use crate::run::Run;
@@ -38,9 +40,11 @@ impl Results {
     pub fn load(dir: &Path) -> Result<Self, ReportError> {
         let run = Run::load(dir)?;
         let rows = Rows::new(&run)?;
-        let summary = Summary::new(&run, &judge(&run), &rows.aggregate()?);
+        let judgements = judge(&run);
+        let quality = Quality::of(&run, &judgements, &References::load(dir)?);
+        let summary = Summary::new(&run, &judgements, &rows.aggregate()?, &quality);
         let tables = rows.into_tables(&summary)?;
-        let report = Report::new(&run, &summary);
+        let report = Report::new(&run, &summary, &quality);
         Ok(Self { run, summary, tables, report })
     }
 }
@@ -52,6 +56,8 @@ pub struct Rebuilt {
     pub counts: Counts,
     /// The End-to-End table for a terminal (stage 1's where nothing was captioned); empty without cells.
     pub main_table: String,
+    /// The tables of scores for a terminal, those that have rows.
+    pub quality_tables: Vec<String>,
     /// The report.
     pub report_path: PathBuf,
     /// Every file written, the report included.
@@ -82,6 +88,11 @@ pub fn rebuild(dir: &Path, template: &Template) -> Result<Rebuilt, ReportError> 
     Ok(Rebuilt {
         counts: report.verdict.counts,
         main_table: markdown::table(report.main_table(), Reader::Terminal),
+        quality_tables: [&report.quality_stage1, &report.quality_captions, &report.agreement]
+            .iter()
+            .filter(|section| !section.table.rows.is_empty())
+            .map(|section| markdown::table(&section.table, Reader::Terminal))
+            .collect(),
         report_path,
         paths: writer.paths,
         report,

@@ -10,6 +10,7 @@ use serde::{Serialize, Serializer};
 
 use crate::noise::{Noise, NoiseFinding};
 use crate::outcome::{Judgement, Outcome, Place};
+use crate::quality::Quality;
 use crate::run::{CellRecord, Run};
 use crate::tables::{Aggregates, CellAggregate, UNATTRIBUTED};
 use reelbench_stats::{self as stats, Interval};
@@ -88,7 +89,10 @@ pub struct CellSummary {
     pub weights_bytes: Option<u64>,
     /// The same part by part, in the runner's order; empty where it does not tell.
     pub weights_parts: InOrder<u64>,
-    /// Scores against references; empty where there is none.
+    /// Scores against references, and of captions how far they agree with those of the reference setting: `wer`, `cer`,
+    /// `scene_precision`, `scene_recall`, `scene_f1`, `object_ap`, `object_ap50`, `mota`, `idf1`, `sound_ap`, `bleu_1` to
+    /// `bleu_4`, `rouge_l`, `cider`; `token_agreement` and `scenes_equal` (shares), `first_divergence` (the earliest token
+    /// of any scene that differs) and `tokens_per_scene`. Those without a value are absent.
     pub quality: BTreeMap<String, f64>,
     /// What may have disturbed its repeats; all of them stay in the numbers.
     pub noise: Vec<NoiseFinding>,
@@ -144,7 +148,12 @@ impl<T: Serialize> Serialize for InOrder<T> {
 
 impl Summary {
     /// Puts together what the journal's judgement and the tables' numbers say.
-    pub(crate) fn new(run: &Run, judgements: &[Judgement], aggregates: &Aggregates) -> Self {
+    pub(crate) fn new(
+        run: &Run,
+        judgements: &[Judgement],
+        aggregates: &Aggregates,
+        quality: &Quality,
+    ) -> Self {
         let lengths = film_lengths(run);
         let none = CellAggregate::default();
         let mut cells: Vec<_> = run
@@ -165,8 +174,9 @@ impl Summary {
             })
             .collect();
         let noise = Noise::of(run, &cells);
-        for (cell, noise) in cells.iter_mut().zip(noise.cells) {
+        for (place, (cell, noise)) in cells.iter_mut().zip(noise.cells).enumerate() {
             cell.noise = noise;
+            cell.quality = quality.scores(place);
         }
         Self {
             format: RUN_FORMAT_VERSION,

@@ -60,6 +60,11 @@ pub(crate) enum BenchError {
     )]
     NeitherRunNorMatrix(PathBuf),
     #[error(
+        "{}: names no reference for any film of {}; `reference` of a video is described in datasets/REFERENCES.md",
+        matrix.display(), dir.display()
+    )]
+    NoReferenceOfRun { matrix: PathBuf, dir: PathBuf },
+    #[error(
         "runner `{0}` does not offer to be slowed down, so a self-test of it is not possible: see `slowdown` in PROTOCOL.md"
     )]
     NoSlowdown(String),
@@ -88,6 +93,7 @@ impl BenchError {
             | Self::NeedsNetwork { .. }
             | Self::Weights { .. }
             | Self::NeitherRunNorMatrix(_)
+            | Self::NoReferenceOfRun { .. }
             | Self::NoSlowdown(_)
             | Self::NoSuchFile(_) => Exit::Invalid,
             Self::Runner(RunnerError::Stopped) | Self::SessionInterrupted(_) => Exit::Interrupted,

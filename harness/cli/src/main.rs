@@ -13,6 +13,7 @@ mod past;
 mod plan;
 mod print;
 mod progress;
+mod references;
 mod resume;
 mod runners;
 mod session;
@@ -52,6 +53,7 @@ fn dispatch(command: Command) -> Result<Exit, BenchError> {
         Command::Gate(args) => cmd::gate::gate(&args),
         Command::Calibrate(args) => cmd::calibrate::calibrate(&args),
         Command::Report(args) => cmd::report::report(&args),
+        Command::Score(args) => cmd::score::score(&args),
         Command::Probe(probe) => cmd::probe::probe(probe),
         Command::Doctor(args) => cmd::doctor::doctor(&args),
         Command::Man(args) => cmd::man::man(&args),

@@ -16,7 +16,7 @@ use crate::error::BenchError;
 use crate::plan::{Planned, plan};
 use crate::progress::{Expected, OfSide, Progress};
 use crate::resume::Begun;
-use crate::{interrupt, manifest, print};
+use crate::{interrupt, manifest, print, references};
 
 /// Fewer rounds leave intervals too wide to judge by.
 const LEAST_ROUNDS: u32 = 10;
@@ -189,6 +189,7 @@ fn open_side(
         return begun.go_on(planned, inputs, Changes::Refuse, Some(session));
     }
     let directory = RunDirectory::create(&folder(root, session.arm), planned.matrix.text().as_bytes())?;
+    references::keep(directory.path(), &planned.matrix)?;
     let manifest = Manifest { session: Some(session), ..manifest::manifest(planned, &directory, inputs) };
     directory.write_manifest(&manifest)?;
     Ok((directory, manifest))

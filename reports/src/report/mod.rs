@@ -9,6 +9,7 @@ mod end_to_end;
 mod noise;
 mod parallel;
 mod provenance;
+mod quality;
 mod section;
 mod stage1;
 mod stages;
@@ -17,8 +18,10 @@ mod table;
 mod verdict;
 mod weights;
 
+use reelbench_protocol::CellKind;
 use serde::Serialize;
 
+use crate::quality::Quality;
 use crate::run::Run;
 use crate::summary::{CellSummary, Summary};
 
@@ -49,6 +52,10 @@ pub struct Report {
     pub captioning: Section,
     /// What the captioners' weights take up in memory; empty where no runner told of their parts.
     pub weights: Section,
+    /// Scores of stage 1 against references; empty where there is none.
+    pub quality_stage1: Section,
+    /// Scores of captions against references; empty where there is none.
+    pub quality_captions: Section,
     /// How far captions agree with those of the reference setting; empty where nothing can be compared.
     pub agreement: Section,
     /// What cells with a cache said without it; empty where none was checked.
@@ -75,7 +82,7 @@ pub struct NamedSection<'a> {
 }
 
 impl Report {
-    pub(crate) fn new(run: &Run, summary: &Summary) -> Self {
+    pub(crate) fn new(run: &Run, summary: &Summary, quality: &Quality) -> Self {
         let cells = &summary.cells;
         let noise = noise::section(run, summary);
         Self {
@@ -88,7 +95,9 @@ impl Report {
             parallel: parallel::section(cells),
             captioning: captioning::section(cells),
             weights: weights::section(cells),
-            agreement: agreement::section(run, cells),
+            quality_stage1: quality::section(run, cells, quality, CellKind::Stage1),
+            quality_captions: quality::section(run, cells, quality, CellKind::Caption),
+            agreement: agreement::section(cells, quality),
             cache_check: cache_check::section(cells),
             noise,
             failures: provenance::failures(run, cells),
@@ -98,7 +107,7 @@ impl Report {
     }
 
     /// Every table of the report in its order, under the name of its field.
-    pub fn sections(&self) -> [NamedSection<'_>; 9] {
+    pub fn sections(&self) -> [NamedSection<'_>; 11] {
         let named = |name, title, section| NamedSection { name, title, section };
         [
             named("end_to_end", "End-to-End", &self.end_to_end),
@@ -107,6 +116,8 @@ impl Report {
             named("parallel", "Speech and sounds side by side", &self.parallel),
             named("captioning", "Captioning breakdown", &self.captioning),
             named("weights", "Weights in memory", &self.weights),
+            named("quality_stage1", "Quality of stage 1", &self.quality_stage1),
+            named("quality_captions", "Quality of captions", &self.quality_captions),
             named("agreement", "Agreement", &self.agreement),
             named("cache_check", "Cache check", &self.cache_check),
             named("noise", "Noise", &self.noise),

@@ -67,6 +67,12 @@ pub(super) fn numbers(summary: &Summary) -> Vec<Column> {
         integer("peak_vram_bytes", &|cell| cell.peak_vram_bytes),
         integer("weights_bytes", &|cell| cell.weights_bytes),
     ]);
+    let scores: BTreeSet<&String> = cells.iter().flat_map(|cell| cell.quality.keys()).collect();
+    columns.extend(
+        scores
+            .into_iter()
+            .map(|score| float(&format!("quality.{score}"), &|cell| cell.quality.get(score).copied())),
+    );
     let parts: BTreeSet<&String> =
         cells.iter().flat_map(|cell| &cell.weights_parts.0).map(|(part, _)| part).collect();
     columns.extend(parts.into_iter().map(|part| {

@@ -13,6 +13,8 @@ mod noise;
 #[cfg(test)]
 mod outcomes;
 #[cfg(test)]
+mod quality;
+#[cfg(test)]
 mod rendering;
 #[cfg(test)]
 mod settings;

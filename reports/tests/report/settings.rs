@@ -89,9 +89,9 @@ fn captions_are_compared_with_those_of_the_reference_setting() {
     assert_eq!(
         texts,
         [
-            ["llava", "sintel", "2", "f32", "none", "f32", "2 of 2", "100.0 %", "6", "6"],
-            ["llava", "sintel", "1", "bf16", "none", "f32", "0 of 2", "66.7 %", "6", "6"],
-            ["llava", "sintel", "1", "f32", "q4k", "f32", "0 of 2", "33.3 %", "2", "6"],
+            ["llava", "sintel", "2", "f32", "none", "f32", "2 of 2", "100.0 %", "–", "6", "6"],
+            ["llava", "sintel", "1", "bf16", "none", "f32", "0 of 2", "66.7 %", "scene 0, token 0", "6", "6"],
+            ["llava", "sintel", "1", "f32", "q4k", "f32", "0 of 2", "33.3 %", "scene 0, token 1", "2", "6"],
         ],
         "five beams have no reference"
     );

@@ -32,6 +32,7 @@ pub(crate) const EXAMPLES: &str = "\
   bench run matrix.yaml --only 'kind=caption,quantization=none|q4k,num_beams!=1'
   bench run matrix.yaml --resume runs/seed-table-20260102T030405Z
   bench report runs/seed-table-20260102T030405Z
+  bench score runs/seed-table-20260102T030405Z --matrix matrix.yaml
   bench compare runs/before runs/after
   bench gate --matrix matrix.yaml --base old/bench-runner --head new/bench-runner
   bench probe transcribe talk.mp4 --weights models/whisper-tiny.en
@@ -111,6 +112,8 @@ pub(crate) enum Command {
     Fetch(FetchArgs),
     /// Render the report again from a run directory
     Report(ReportArgs),
+    /// Score a run's outputs against references again; nothing is measured
+    Score(ScoreArgs),
     /// Compare two runs, in both directions
     Compare(CompareArgs),
     /// Judge a change: two runs, or two runners in one session; the exit code is the verdict
@@ -141,6 +144,7 @@ impl Command {
             Self::Plan(args) => args.output.output(),
             Self::Fetch(args) => args.output.output(),
             Self::Report(args) => args.output.output(),
+            Self::Score(args) => args.output.output(),
             Self::Compare(args) => args.output.output(),
             Self::Gate(args) => args.output.output(),
             Self::Calibrate(args) => args.output.output(),
@@ -360,6 +364,17 @@ pub(crate) struct ReportArgs {
     /// A minijinja template in place of the built-in report.md.j2
     #[arg(long, value_name = "FILE")]
     pub(crate) template: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ScoreArgs {
+    /// The run directory
+    pub(crate) dir: PathBuf,
+    /// Take the references that this matrix names now, in place of the copies that the run keeps
+    #[arg(long, value_name = "MATRIX.yaml")]
+    pub(crate) matrix: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }

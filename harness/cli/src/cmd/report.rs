@@ -2,7 +2,7 @@
 
 use std::path::{Component, Path};
 
-use reelbench_reports::{Rebuilt, Template, rebuild};
+use reelbench_reports::{REFERENCES_FOLDER, Rebuilt, Template, rebuild};
 
 use crate::args::{Output, ReportArgs};
 use crate::error::BenchError;
@@ -10,7 +10,8 @@ use crate::exit_code::Exit;
 use crate::print;
 
 /// What a run directory holds beside what is rebuilt.
-const KEPT: [&str; 5] = ["manifest.json", "matrix.yaml", "journal.jsonl", "logs", "frames"];
+const KEPT: [&str; 6] =
+    ["manifest.json", "matrix.yaml", "journal.jsonl", "logs", "frames", REFERENCES_FOLDER];
 
 pub(crate) fn report(args: &ReportArgs) -> Result<Exit, BenchError> {
     let template = args.template.clone().map_or(Template::Embedded, Template::File);

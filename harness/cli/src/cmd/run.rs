@@ -16,7 +16,7 @@ use crate::exit_code::Exit;
 use crate::plan::{Planned, plan};
 use crate::progress::{Expected, Progress};
 use crate::resume::Begun;
-use crate::{interrupt, manifest, print};
+use crate::{interrupt, manifest, print, references};
 
 /// Where runs are kept unless told otherwise.
 pub(crate) const RUNS: &str = "runs";
@@ -63,6 +63,7 @@ pub(crate) fn done_before(root: &Path) -> Option<Run> {
 fn begin(args: &RunArgs, planned: &Planned, inputs: &Inputs) -> Result<(RunDirectory, Manifest), BenchError> {
     let root = args.out.clone().unwrap_or_else(|| free_path(planned.matrix.name()));
     let directory = RunDirectory::create(&root, planned.matrix.text().as_bytes())?;
+    references::keep(directory.path(), &planned.matrix)?;
     let manifest = manifest::manifest(planned, &directory, inputs);
     directory.write_manifest(&manifest)?;
     Ok((directory, manifest))

@@ -25,6 +25,7 @@ mod progress;
 mod provenance;
 #[cfg(target_os = "linux")]
 mod resume;
+mod score;
 mod secrets;
 #[cfg(target_os = "linux")]
 mod survival;
