@@ -43,6 +43,14 @@ pub enum ReportError {
         "{0}: not expected among the references: each film has a folder of its id, with at most one file named transcript, scenes, captions, objects and sounds"
     )]
     UnexpectedReference(PathBuf),
+    /// A file of an earlier report cannot be removed.
+    #[error("{path}: belongs to an earlier report, and cannot be removed: {source}")]
+    Remove {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// The manifest is not what it should be, or the run directory of a format that is not read.
     #[error("{path}: {source}")]
     Manifest {

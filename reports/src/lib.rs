@@ -4,6 +4,7 @@
 //! run gives the same bytes every time. The way is one line: [`Run::load`] replays the journal, [`judge`] decides what
 //! each cell is worth, its outputs are scored, polars adds up the raw rows, and [`Summary`], [`Tables`] and [`Report`] show the result.
 
+mod charts;
 mod comparable;
 mod comparison;
 mod error;
@@ -25,6 +26,7 @@ mod summary;
 mod tables;
 mod units;
 
+pub use charts::{CHARTS_FOLDER, Chart, Charts};
 pub use comparable::{Aspect, Difference, Severity, differences};
 pub use comparison::{
     COMPARISON_FORMAT_VERSION, Change, ComparedCell, ComparedMetric, ComparedRuns, Comparing, Criteria, Flag,

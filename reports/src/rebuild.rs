@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use polars::frame::DataFrame;
 use polars::prelude::ParquetWriter;
 
+use crate::charts::{CHARTS_FOLDER, Charts};
 use crate::error::ReportError;
 use crate::markdown::{self, Reader};
 use crate::outcome::judge;
@@ -66,11 +67,12 @@ pub struct Rebuilt {
     pub report: Report,
 }
 
-/// Writes `summary.json`, the Parquet files, `outputs.jsonl`, `stage1/` and `report.md` into a run directory. Each file
-/// is replaced as a whole, so that a reader never sees half of one.
+/// Writes `summary.json`, the Parquet files, `outputs.jsonl`, `stage1/`, `charts/` and `report.md` into a run directory. Each
+/// file is replaced as a whole, so that a reader never sees half of one. Charts of an earlier time that the run no longer
+/// has are removed.
 ///
 /// # Errors
-/// When the run cannot be read, the template does not fit, or a file cannot be written.
+/// When the run cannot be read, the template does not fit, or a file cannot be written or removed.
 pub fn rebuild(dir: &Path, template: &Template) -> Result<Rebuilt, ReportError> {
     let Results { run, summary, tables, report } = Results::load(dir)?;
     let markdown = render(&report, template)?;
@@ -84,6 +86,10 @@ pub fn rebuild(dir: &Path, template: &Template) -> Result<Rebuilt, ReportError> 
     for (name, json) in outputs::stage1(&run)? {
         writer.write(&format!("{}/{name}", load::STAGE1_FOLDER), &json)?;
     }
+    for chart in &report.charts {
+        writer.write(&chart.file, chart.svg.as_bytes())?;
+    }
+    remove_stale_charts(dir, &report.charts)?;
     let report_path = writer.write("report.md", markdown.as_bytes())?;
     Ok(Rebuilt {
         counts: report.verdict.counts,
@@ -124,6 +130,19 @@ impl Writer<'_> {
         self.paths.push(path.clone());
         Ok(path)
     }
+}
+
+/// Removes the pictures that no chart of the run has written.
+fn remove_stale_charts(dir: &Path, charts: &Charts) -> Result<(), ReportError> {
+    let folder = dir.join(CHARTS_FOLDER);
+    let Ok(entries) = fs::read_dir(&folder) else { return Ok(()) };
+    let is_current = |path: &Path| charts.iter().any(|chart| dir.join(&chart.file) == path);
+    for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
+        if path.extension() == Some(OsStr::new("svg")) && !is_current(&path) {
+            fs::remove_file(&path).map_err(|source| ReportError::Remove { path, source })?;
+        }
+    }
+    Ok(())
 }
 
 /// Writes beside the file, then renames.

@@ -16,12 +16,19 @@ const EDGES: &[(&str, &[&str])] = &[
     ("reelbench-matrix", &["reelbench-catalog", "reelbench-protocol", "reelbench-references"]),
     ("reelbench-fetch", &["reelbench-catalog", "reelbench-http", "reelbench-matrix"]),
     ("reelbench-stats", &["reelbench-protocol"]),
+    ("reelbench-charts", &[]),
     ("reelbench-quality", &[]),
     ("reelbench-references", &["reelbench-quality"]),
     ("reelbench-exec", &["reelbench-matrix", "reelbench-protocol", "reelbench-stats"]),
     (
         "reelbench-reports",
-        &["reelbench-protocol", "reelbench-quality", "reelbench-references", "reelbench-stats"],
+        &[
+            "reelbench-charts",
+            "reelbench-protocol",
+            "reelbench-quality",
+            "reelbench-references",
+            "reelbench-stats",
+        ],
     ),
     (
         "reelbench",

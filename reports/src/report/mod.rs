@@ -21,6 +21,7 @@ mod weights;
 use reelbench_protocol::CellKind;
 use serde::Serialize;
 
+use crate::charts::Charts;
 use crate::quality::Quality;
 use crate::run::Run;
 use crate::summary::{CellSummary, Summary};
@@ -66,6 +67,8 @@ pub struct Report {
     pub failures: Vec<FailedCell>,
     /// What it takes to make the run again.
     pub provenance: Provenance,
+    /// Pictures of its numbers.
+    pub charts: Charts,
     /// Every cell as in `summary.json`.
     pub cells: Vec<CellSummary>,
 }
@@ -102,6 +105,7 @@ impl Report {
             noise,
             failures: provenance::failures(run, cells),
             provenance: Provenance::new(&run.manifest),
+            charts: Charts::new(run, summary),
             cells: cells.clone(),
         }
     }

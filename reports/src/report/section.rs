@@ -95,12 +95,16 @@ impl CellNames {
         Self { of_stage1: settings_of(CellKind::Stage1), of_captions: settings_of(CellKind::Caption) }
     }
 
+    /// The settings that vary among cells of its kind, if any does.
+    pub(crate) fn settings(&self, cell: &CellSummary) -> Option<String> {
+        match cell.kind {
+            CellKind::Stage1 => self.of_stage1.words(cell),
+            CellKind::Caption => self.of_captions.words(cell),
+        }
+    }
+
     pub(crate) fn name(&self, record: &CellRecord, cell: &CellSummary) -> String {
-        let settings = match cell.kind {
-            CellKind::Stage1 => &self.of_stage1,
-            CellKind::Caption => &self.of_captions,
-        };
-        let words = [Some(record.spec().to_string()), settings.words(cell)];
+        let words = [Some(record.spec().to_string()), self.settings(cell)];
         words.into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
 }
