@@ -9,6 +9,7 @@ mod comparable;
 mod comparison;
 mod error;
 mod gate;
+mod html;
 mod load;
 mod markdown;
 mod noise;
@@ -37,7 +38,7 @@ pub use gate::{
     Calibration, CellNoise, Check, CheckCounts, CheckVerdict, Gate, GateVerdict, SelfTest,
     VERDICT_FORMAT_VERSION,
 };
-pub use load::{JOURNAL_FILE, MANIFEST_FILE, STAGE1_FOLDER};
+pub use load::{FRAMES_FOLDER, JOURNAL_FILE, MANIFEST_FILE, STAGE1_FOLDER};
 pub use noise::{NoiseFinding, NoiseKind, machine_noise};
 pub use outcome::{Instability, Judgement, Outcome, Place, judge};
 pub use rebuild::{Rebuilt, Results, rebuild};

@@ -14,6 +14,8 @@ pub const MANIFEST_FILE: &str = "manifest.json";
 pub const JOURNAL_FILE: &str = "journal.jsonl";
 /// Folder of what stage 1 found, in a run directory.
 pub const STAGE1_FOLDER: &str = "stage1";
+/// Folder of the frames that captioners were shown, one folder per cell, in a run directory.
+pub const FRAMES_FOLDER: &str = "frames";
 
 impl Run {
     /// Reads the manifest and the journal of a run directory.

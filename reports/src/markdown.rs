@@ -45,7 +45,7 @@ pub(crate) fn code_block(text: &str) -> String {
 }
 
 /// Log lines without the colours and other controls meant for a terminal (`ESC [ … letter`).
-fn without_terminal_codes(text: &str) -> String {
+pub(crate) fn without_terminal_codes(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut rest = text.chars().peekable();
     while let Some(c) = rest.next() {

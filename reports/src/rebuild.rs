@@ -18,7 +18,7 @@ use crate::report::{Counts, Report};
 use crate::run::Run;
 use crate::summary::Summary;
 use crate::tables::{Rows, Tables};
-use crate::{load, outputs};
+use crate::{html, load, outputs};
 
 /// Everything a run comes to, in memory.
 #[derive(Debug, Clone)]
@@ -31,6 +31,10 @@ pub struct Results {
     pub tables: Tables,
     /// The report's data; also what `bench report --json` prints.
     pub report: Report,
+    /// What is known of the films.
+    pub references: References,
+    /// How right the outputs are.
+    pub(crate) quality: Quality,
 }
 
 impl Results {
@@ -42,11 +46,12 @@ impl Results {
         let run = Run::load(dir)?;
         let rows = Rows::new(&run)?;
         let judgements = judge(&run);
-        let quality = Quality::of(&run, &judgements, &References::load(dir)?);
+        let references = References::load(dir)?;
+        let quality = Quality::of(&run, &judgements, &references);
         let summary = Summary::new(&run, &judgements, &rows.aggregate()?, &quality);
         let tables = rows.into_tables(&summary)?;
         let report = Report::new(&run, &summary, &quality);
-        Ok(Self { run, summary, tables, report })
+        Ok(Self { run, summary, tables, report, references, quality })
     }
 }
 
@@ -67,15 +72,17 @@ pub struct Rebuilt {
     pub report: Report,
 }
 
-/// Writes `summary.json`, the Parquet files, `outputs.jsonl`, `stage1/`, `charts/` and `report.md` into a run directory. Each
-/// file is replaced as a whole, so that a reader never sees half of one. Charts of an earlier time that the run no longer
-/// has are removed.
+/// Writes `summary.json`, the Parquet files, `outputs.jsonl`, `stage1/`, `charts/`, `report.html` and `report.md` into a run
+/// directory. Each file is replaced as a whole, so that a reader never sees half of one. Charts of an earlier time that the
+/// run no longer has are removed.
 ///
 /// # Errors
 /// When the run cannot be read, the template does not fit, or a file cannot be written or removed.
 pub fn rebuild(dir: &Path, template: &Template) -> Result<Rebuilt, ReportError> {
-    let Results { run, summary, tables, report } = Results::load(dir)?;
-    let markdown = render(&report, template)?;
+    let results = Results::load(dir)?;
+    let markdown = render(&results.report, template)?;
+    let page = html::page(&results, &dir.join(load::FRAMES_FOLDER))?;
+    let Results { run, summary, tables, report, .. } = results;
     let mut writer = Writer { dir, paths: Vec::new() };
     writer.write("summary.json", &pretty_json(&summary)?)?;
     writer.write("cells.parquet", &parquet(tables.cells)?)?;
@@ -90,6 +97,7 @@ pub fn rebuild(dir: &Path, template: &Template) -> Result<Rebuilt, ReportError> 
         writer.write(&chart.file, chart.svg.as_bytes())?;
     }
     remove_stale_charts(dir, &report.charts)?;
+    writer.write("report.html", page.as_bytes())?;
     let report_path = writer.write("report.md", markdown.as_bytes())?;
     Ok(Rebuilt {
         counts: report.verdict.counts,

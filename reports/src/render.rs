@@ -101,5 +101,6 @@ fn environment() -> Result<Environment<'static>, minijinja::Error> {
     });
     environment.add_filter("code", |text: &str| Value::from_safe_string(markdown::code_span(text)));
     environment.add_filter("code_block", |text: &str| Value::from_safe_string(markdown::code_block(text)));
+    environment.add_filter("plain", markdown::without_terminal_codes);
     Ok(environment)
 }

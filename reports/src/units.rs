@@ -16,6 +16,14 @@ pub(crate) fn film_length(seconds: f64) -> String {
     }
 }
 
+/// A place in a film, to the tenth of a second: `0:05.0`, `12:40.5`, `1:02:03.0`.
+pub(crate) fn timecode(seconds: f64) -> String {
+    let tenths = (seconds.max(0.0) * 10.0).round() as u64;
+    let (hours, minutes, tenths) = (tenths / 36_000, tenths / 600 % 60, tenths % 600);
+    let seconds = format!("{:02}.{}", tenths / 10, tenths % 10);
+    if hours == 0 { format!("{minutes}:{seconds}") } else { format!("{hours}:{minutes:02}:{seconds}") }
+}
+
 /// The unit that times of one row share, so that they can be compared and summed by eye.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum TimeUnit {
@@ -117,6 +125,12 @@ mod tests {
         ] {
             assert_eq!(film_length(seconds), words);
         }
+    }
+
+    #[test]
+    fn places_in_a_film() {
+        let words = [0.0, 5.04, 59.96, 760.5, 3723.0, f64::NAN].map(timecode);
+        assert_eq!(words, ["0:00.0", "0:05.0", "1:00.0", "12:40.5", "1:02:03.0", "0:00.0"]);
     }
 
     #[test]

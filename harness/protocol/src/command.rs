@@ -157,7 +157,12 @@ pub struct RunSpec {
     /// every scene. Empty where that question is asked about all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub questions: Vec<String>,
-    /// Keep the frames given to the model as PNG files in this folder.
+    /// Keep the frames given to the model in this folder, as PNG files named by [`frame_file`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub save_frames: Option<std::path::PathBuf>,
+}
+
+/// Name of the file that keeps a frame given to a model: the scene's number and the frame's within it, both from 0.
+pub fn frame_file(scene: u32, frame: usize) -> String {
+    format!("scene_{scene:04}_frame_{frame}.png")
 }

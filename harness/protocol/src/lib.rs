@@ -32,7 +32,7 @@ pub use capabilities::{
     YoloSupport,
 };
 pub use cell::{CaptionSpec, CellKind, CellSpec, Detector, SceneSpec, Stage1Spec, VideoSpec, Work};
-pub use command::{Command, Device, LoadSpec, Models, Pass, RunSpec, StoredModel};
+pub use command::{Command, Device, LoadSpec, Models, Pass, RunSpec, StoredModel, frame_file};
 pub use conditions::{Conditions, Frequency, GpuConditions, GpuProcess, Stalls};
 pub use context::{SceneContext, SceneObject};
 pub use event::{

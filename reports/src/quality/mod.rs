@@ -41,6 +41,11 @@ impl Quality {
         }
     }
 
+    /// Place of the cell that the captions of another are compared with.
+    pub(crate) fn reference_of(&self, place: usize) -> Option<usize> {
+        Some(self.agreements.get(place)?.as_ref()?.reference)
+    }
+
     /// The scores of the cell at a place, under their names in `summary.json`.
     pub(crate) fn scores(&self, place: usize) -> BTreeMap<String, f64> {
         let mut scores =

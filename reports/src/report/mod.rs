@@ -27,8 +27,8 @@ use crate::run::Run;
 use crate::summary::{CellSummary, Summary};
 
 pub use provenance::{FailedCell, Provenance, Setup};
-pub(crate) use section::CellNames;
 pub use section::Section;
+pub(crate) use section::{CellNames, SettingColumns};
 pub use table::{Align, Cell, Column, Emphasis, Table};
 pub use verdict::{Counts, Verdict};
 

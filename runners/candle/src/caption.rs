@@ -7,6 +7,7 @@ use reelbench_media::{FrameSampler, MediaError, RgbImage, SceneFrames};
 use reelbench_nn::StageObserver;
 use reelbench_protocol::{
     CaptionSpec, Device, Failure, FailureKind, Output, RunSpec, SceneCaption, SceneList, Settings, Stage,
+    frame_file,
 };
 use reelbench_vlm::{Caption, CaptionRequest, Captioner, SceneInput};
 use serde_json::json;
@@ -261,8 +262,7 @@ fn save_frames(folder: &Path, video: &Path, film: &SceneList, spec: &CaptionSpec
 
 fn save_scene(folder: &Path, frames: &SceneFrames) -> Result<(), MediaError> {
     for (index, (_, picture)) in frames.frames.iter().enumerate() {
-        let name = format!("scene_{:04}_frame_{index}.png", frames.scene);
-        reelbench_media::save_png(picture, &folder.join(name))?;
+        reelbench_media::save_png(picture, &folder.join(frame_file(frames.scene, index)))?;
     }
     Ok(())
 }
