@@ -83,15 +83,9 @@ impl RunnerError {
     }
 
     pub(super) fn out_of_turn(event: &Event, reason: String) -> Self {
-        let beginning = match event {
-            Event::Hello(_) => "hello",
-            Event::Progress(_) => "progress",
-            Event::Estimated(_) => "estimated",
-            Event::Loaded(_) => "loaded",
-            Event::Repeat(_) => "repeat",
-            Event::Probed { .. } => "probed",
-            Event::Failed(_) => "failed",
-        };
-        Self::Garbage(Garbage { beginning: format!("{{\"event\":\"{beginning}\""), reason, protocol: None })
+        // The tag comes first.
+        let line = serde_json::to_string(event).unwrap_or_default();
+        let beginning = line.split([',', '}']).next().unwrap_or_default().to_owned();
+        Self::Garbage(Garbage { beginning, reason, protocol: None })
     }
 }
