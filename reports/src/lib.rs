@@ -10,6 +10,7 @@ mod comparison;
 mod error;
 mod gate;
 mod html;
+mod knobs;
 mod load;
 mod markdown;
 mod noise;
@@ -21,6 +22,7 @@ mod references;
 mod render;
 mod report;
 mod run;
+mod samples;
 mod settings;
 mod shares;
 mod summary;
@@ -38,6 +40,7 @@ pub use gate::{
     Calibration, CellNoise, Check, CheckCounts, CheckVerdict, Gate, GateVerdict, SelfTest,
     VERDICT_FORMAT_VERSION,
 };
+pub use knobs::{KnobEffect, Moved, Over, Ratio, ScoreDifference, TOKENS_OUT, WEIGHTS_BYTES};
 pub use load::{FRAMES_FOLDER, JOURNAL_FILE, MANIFEST_FILE, STAGE1_FOLDER};
 pub use noise::{NoiseFinding, NoiseKind, machine_noise};
 pub use outcome::{Instability, Judgement, Outcome, Place, judge};

@@ -98,6 +98,12 @@ pub(crate) fn bytes(count: u64) -> String {
     format!("{size:.1} {}", UNITS[unit])
 }
 
+/// A change with its sign, its size in words: `−6.20 s`, `+0.03`.
+pub(crate) fn signed(change: f64, words: impl Fn(f64) -> String) -> String {
+    let sign = if change < 0.0 { '−' } else { '+' };
+    format!("{sign}{}", words(change.abs()))
+}
+
 /// A share in percent: `87.4 %`.
 pub(crate) fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)

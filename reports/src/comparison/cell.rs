@@ -8,11 +8,11 @@ use reelbench_stats::{
 };
 use serde::Serialize;
 
-use super::samples::{Samples, samples};
 use super::stage::{self, StageChange};
 use super::{Criteria, Flag, Pairing, said};
 use crate::outcome::Outcome;
 use crate::run::CellRecord;
+use crate::samples::{Samples, samples};
 use crate::summary::CellSummary;
 
 /// A cell of two runs.

@@ -4,7 +4,6 @@ mod cell;
 mod overview;
 mod page;
 mod said;
-mod samples;
 mod stage;
 mod words;
 

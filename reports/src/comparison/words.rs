@@ -40,10 +40,7 @@ pub(crate) fn detectable_words(compared: &ComparedMetric) -> Option<String> {
 impl StageChange {
     /// `decode: +2.80 s of +2.81 s (ratio 1.350)`.
     pub(crate) fn words(&self) -> String {
-        let signed = |seconds: f64| {
-            let sign = if seconds < 0.0 { '−' } else { '+' };
-            format!("{sign}{}", units::time(seconds.abs()))
-        };
+        let signed = |seconds: f64| units::signed(seconds, units::time);
         let ratio = self.ratio.map(|ratio| format!(" (ratio {ratio:.3})")).unwrap_or_default();
         format!("{}: {} of {}{ratio}", self.stage(), signed(self.difference_s), signed(self.of_s))
     }

@@ -6,8 +6,8 @@ mod agreement;
 mod cache_check;
 mod captioning;
 mod end_to_end;
+mod knobs;
 mod noise;
-mod parallel;
 mod provenance;
 mod quality;
 mod section;
@@ -22,6 +22,7 @@ use reelbench_protocol::CellKind;
 use serde::Serialize;
 
 use crate::charts::Charts;
+use crate::knobs::{KnobEffect, effects};
 use crate::quality::Quality;
 use crate::run::Run;
 use crate::summary::{CellSummary, Summary};
@@ -47,10 +48,12 @@ pub struct Report {
     pub stage1: Section,
     /// What a minute of film costs in stage 1.
     pub stage1_per_minute: Section,
-    /// What speech and sounds side by side save; empty where no two cells differ in that alone.
-    pub parallel: Section,
     /// Where the time of captioning goes.
     pub captioning: Section,
+    /// What each knob of stage 1 does; empty where no two cells differ in one alone.
+    pub knobs_stage1: Section,
+    /// What each knob of captioning does; empty where no two cells differ in one alone.
+    pub knobs_captioning: Section,
     /// What the captioners' weights take up in memory; empty where no runner told of their parts.
     pub weights: Section,
     /// Scores of stage 1 against references; empty where there is none.
@@ -69,6 +72,8 @@ pub struct Report {
     pub provenance: Provenance,
     /// Pictures of its numbers.
     pub charts: Charts,
+    /// What each knob does, as data.
+    pub knob_effects: Vec<KnobEffect>,
     /// Every cell as in `summary.json`.
     pub cells: Vec<CellSummary>,
 }
@@ -87,6 +92,7 @@ pub struct NamedSection<'a> {
 impl Report {
     pub(crate) fn new(run: &Run, summary: &Summary, quality: &Quality) -> Self {
         let cells = &summary.cells;
+        let knob_effects = effects(run, cells);
         let noise = noise::section(run, summary);
         Self {
             name: run.manifest.name.clone(),
@@ -95,9 +101,10 @@ impl Report {
             end_to_end: end_to_end::section(cells),
             stage1: stage1::times(cells),
             stage1_per_minute: stage1::per_minute(cells),
-            parallel: parallel::section(cells),
             captioning: captioning::section(cells),
             weights: weights::section(cells),
+            knobs_stage1: knobs::section(CellKind::Stage1, &knob_effects),
+            knobs_captioning: knobs::section(CellKind::Caption, &knob_effects),
             quality_stage1: quality::section(run, cells, quality, CellKind::Stage1),
             quality_captions: quality::section(run, cells, quality, CellKind::Caption),
             agreement: agreement::section(cells, quality),
@@ -106,20 +113,22 @@ impl Report {
             failures: provenance::failures(run, cells),
             provenance: Provenance::new(&run.manifest),
             charts: Charts::new(run, summary),
+            knob_effects,
             cells: cells.clone(),
         }
     }
 
     /// Every table of the report in its order, under the name of its field.
-    pub fn sections(&self) -> [NamedSection<'_>; 11] {
+    pub fn sections(&self) -> [NamedSection<'_>; 12] {
         let named = |name, title, section| NamedSection { name, title, section };
         [
             named("end_to_end", "End-to-End", &self.end_to_end),
             named("stage1", "Stage 1 breakdown", &self.stage1),
             named("stage1_per_minute", "Stage 1 per minute of film", &self.stage1_per_minute),
-            named("parallel", "Speech and sounds side by side", &self.parallel),
             named("captioning", "Captioning breakdown", &self.captioning),
             named("weights", "Weights in memory", &self.weights),
+            named("knobs_stage1", "What each knob of stage 1 does", &self.knobs_stage1),
+            named("knobs_captioning", "What each knob of captioning does", &self.knobs_captioning),
             named("quality_stage1", "Quality of stage 1", &self.quality_stage1),
             named("quality_captions", "Quality of captions", &self.quality_captions),
             named("agreement", "Agreement", &self.agreement),

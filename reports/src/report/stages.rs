@@ -1,12 +1,15 @@
 //! Where the time goes: a column per stage, and the stage that takes most.
 
-use reelbench_protocol::{Activity, CellKind, Stage};
+use reelbench_protocol::{Activity, CellKind, Metric, Stage};
 
 use super::table::{Cell, Column};
 use crate::summary::CellSummary;
 use crate::tables::UNATTRIBUTED;
 use crate::units::{self, TimeUnit, count};
 use reelbench_stats as stats;
+
+/// The heading of what no stage covers.
+const UNATTRIBUTED_TITLE: &str = "Unattributed";
 
 pub(super) fn of_kind(cells: &[CellSummary], kind: CellKind) -> Vec<&CellSummary> {
     cells.iter().filter(|cell| cell.kind == kind).collect()
@@ -25,7 +28,7 @@ impl Part {
         match self {
             Self::Stage(stage) => title(stage).to_owned(),
             Self::Activity(stage, activity) => format!("{} {}", title(stage), activity_title(activity)),
-            Self::Unattributed => "Unattributed".to_owned(),
+            Self::Unattributed => UNATTRIBUTED_TITLE.to_owned(),
         }
     }
 
@@ -78,6 +81,11 @@ impl Parts {
             .map(|seconds| Cell::number(seconds.map(|seconds| seconds * scale), |seconds| unit.show(seconds)))
             .collect()
     }
+}
+
+/// The heading of a metric that is a part of the time.
+pub(super) fn part_title(metric: Metric) -> &'static str {
+    metric.stage().map_or(UNATTRIBUTED_TITLE, title)
 }
 
 fn title(stage: Stage) -> &'static str {

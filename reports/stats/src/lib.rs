@@ -19,5 +19,5 @@ pub use describe::{Interval, median, median_interval, quantile, supported_percen
 pub use enough::{Enough, enough, ever_enough, warm_enough};
 pub use family::{CONFIDENCE, Level};
 pub use jackknife::jackknife_interval;
-pub use pooled::{ClusteredRatio, Pooled, pooled_ratio};
+pub use pooled::{Clustered, Pooled, pooled_mean, pooled_ratio};
 pub use ratio::{Comparison, Verdict, compare_paired, compare_unpaired};

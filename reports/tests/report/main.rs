@@ -9,6 +9,8 @@ mod gate;
 #[cfg(test)]
 mod journal;
 #[cfg(test)]
+mod knobs;
+#[cfg(test)]
 mod noise;
 #[cfg(test)]
 mod outcomes;

@@ -117,7 +117,7 @@ fn report_and_summary_agree() {
         .filter(|line| line.starts_with("| **llava-tiny**"))
         .map(|line| line.split('|').map(str::trim).collect())
         .collect();
-    assert_eq!(rows.len(), 6, "two in End-to-End, two in the breakdown, one load of weights, one agreement");
+    assert_eq!(rows.len(), 7, "two in End-to-End, two in the breakdown, one load, one knob, one agreement");
     assert_eq!(rows[0][6], format!("{:.2} s", number(1, "/wall_s/median")));
     assert_eq!(rows[0][7], format!("**{:.3}x** ± 0.030", number(1, "/rtf/median")));
     assert_eq!(rows[1][6], format!("{:.1} min", number(2, "/wall_s/median") / 60.0));

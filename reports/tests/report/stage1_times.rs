@@ -1,9 +1,9 @@
 //! Stage 1's times: overlapping spans, waiting, and what side by side saves.
 
 use reelbench_protocol::{
-    Activity, CellEnd, Failure, FailureKind, JournalEvent, Output, PlannedCell, RepeatResult, Stage,
+    Activity, CellEnd, Failure, FailureKind, JournalEvent, Output, RepeatResult, Stage,
 };
-use reelbench_reports::{Results, Template, rebuild};
+use reelbench_reports::{Template, rebuild};
 use serde_json::json;
 
 use crate::fixtures::*;
@@ -75,73 +75,6 @@ fn the_row_reads_like_the_reports_this_replaces() {
         report.contains("The bottleneck is ASR: it takes 87.4 % of stage 1 (1 cell, dummy weights)."),
         "{report}"
     );
-}
-
-/// Cells one after the other and side by side, with the wall times of their repeats.
-fn side_by_side(times: &[(&str, [u64; 3], [u64; 3])]) -> Results {
-    let cells: Vec<_> = times
-        .iter()
-        .flat_map(|&(video, apart, beside)| {
-            [
-                (full_cell(video, AT_REST), apart),
-                (full_cell(video, Knobs { parallel: true, ..AT_REST }), beside),
-            ]
-        })
-        .collect();
-    let planned: Vec<&PlannedCell> = cells.iter().map(|(cell, _)| cell).collect();
-    let run = run_of(&planned, |cell, repeat| {
-        let (_, wall_ms) = cells.iter().find(|(known, _)| known.id == cell.id).unwrap();
-        sequential(cell, wall_ms[repeat as usize])
-    });
-    Results::load(run.write()).unwrap()
-}
-
-#[test]
-fn what_side_by_side_saves_is_said_pair_by_pair() {
-    let faster = ("a", [10_000, 10_200, 10_100], [8_000, 8_160, 8_080]);
-    let slower = ("b", [5_000, 5_000, 5_000], [5_500, 5_600, 5_500]);
-    let same = ("c", [2_000, 2_100, 2_000], [2_020, 2_000, 2_060]);
-    let parallel = side_by_side(&[faster, slower, same]).report.parallel;
-    let rows: Vec<Vec<String>> =
-        parallel.table.rows.iter().map(|row| row.iter().map(|cell| cell.text.clone()).collect()).collect();
-    assert_eq!(rows[0], ["a", "10.10 s", "8.08 s", "2.02 s", "0.800x"]);
-    assert_eq!(rows[1], ["b", "5.00 s", "5.50 s", "-0.50 s", "1.10x"]);
-    assert_eq!(rows[2], ["c", "2.00 s", "2.02 s", "-0.02 s", "1.01x"]);
-    assert_eq!(
-        parallel.notes,
-        [
-            "In 3 pairs of cells that differ in nothing else, speech and sounds side by side saved 1.50 s of 17.10 s. The \
-          median pair took 1.01x the time of one after the other: 1 faster, 1 slower, 1 no different within the spread \
-          of its repeats."
-        ]
-    );
-}
-
-#[test]
-fn a_saving_that_is_none_is_not_called_one() {
-    let parallel = side_by_side(&[("b", [5_000, 5_000, 5_000], [5_500, 5_600, 5_500])]).report.parallel;
-    let note = &parallel.notes[0];
-    assert_eq!(
-        note,
-        "In 1 pair of cells that differ in nothing else, speech and sounds side by side cost 0.50 s of 5.00 s. It took \
-         1.10x the time of one after the other: 1 slower."
-    );
-    assert_eq!(Results::load(finished_run().write()).unwrap().report.parallel.notes, [""; 0], "no such axis");
-}
-
-#[test]
-fn a_pair_whose_results_differ_is_no_saving() {
-    let cells = [AT_REST, Knobs { parallel: true, ..AT_REST }].map(|knobs| full_cell("sintel", knobs));
-    let run = run_of(&[&cells[0], &cells[1]], |cell, _| {
-        with_output(sequential(cell, 1000), |output| {
-            if cell.id == cells[1].id {
-                output.sounds.as_mut().unwrap().windows.clear();
-            }
-        })
-    });
-    let parallel = Results::load(run.write()).unwrap().report.parallel;
-    assert!(parallel.table.rows.is_empty());
-    assert_eq!(parallel.notes, ["Left out: 1 pair of which a cell is not ok."]);
 }
 
 #[test]

@@ -9,10 +9,10 @@ use crate::run::CellRecord;
 use crate::shares::shares;
 
 /// The samples of one metric, by the number of their repeat.
-pub(super) type Samples = BTreeMap<u32, f64>;
+pub(crate) type Samples = BTreeMap<u32, f64>;
 
 /// The samples of every metric that a cell's repeats have. Scores of quality are none: they stand in the summary.
-pub(super) fn samples(cell: &CellRecord) -> BTreeMap<Metric, Samples> {
+pub(crate) fn samples(cell: &CellRecord) -> BTreeMap<Metric, Samples> {
     let mut samples: BTreeMap<Metric, Samples> = BTreeMap::new();
     for repeat in cell.measured() {
         for (metric, value) in of_repeat(repeat) {
