@@ -94,12 +94,14 @@ impl ComparedRuns {
                 "The runs were made one after the other: what made all of one slower than the other counts as a difference."
             }
         };
-        let intervals = format!(
-            "Ratios are head over base. The {} of the figures to be judged hold together with {} confidence; others are shown \
-             at the same level.",
-            units::count(self.intervals, "interval"),
-            units::percent(self.criteria.confidence)
-        );
+        let confidence = units::percent(self.criteria.confidence);
+        let hold = match self.intervals {
+            1 => format!("The interval of the figure to be judged holds with {confidence} confidence"),
+            more => format!(
+                "The {more} intervals of the figures to be judged hold together with {confidence} confidence"
+            ),
+        };
+        let intervals = format!("Ratios are head over base. {hold}; others are shown at the same level.");
         let detectable =
             "Detectable is the regression that this many rounds would show nine times out of ten.";
         let mut notes = vec![rounds.to_owned(), intervals, detectable.to_owned()];
