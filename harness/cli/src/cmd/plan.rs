@@ -55,6 +55,12 @@ struct PlanJson<'a> {
     runner: &'a str,
     repeats: Repeats,
     warmup: Warmup,
+    /// Longest that a load or a repeat may take, in seconds.
+    timeout_s: f64,
+    /// Longest that the run may take, in seconds.
+    run_timeout_s: Option<f64>,
+    /// What a runner may allocate, as the matrix says it.
+    memory_limit: String,
     /// What all of it will take, as far as earlier runs tell.
     time: Option<TotalTime>,
     /// Bytes of memory that a runner can have, where that limits it.
@@ -97,11 +103,15 @@ impl<'a> PlanJson<'a> {
             memory: planned.estimates.of(&skipped.cell.id),
         };
         let (repeats, warmup) = planned.repetition();
+        let run = planned.matrix.run();
         Self {
             name: planned.matrix.name(),
             runner: &planned.runner.name,
             repeats,
             warmup,
+            timeout_s: run.timeout.as_secs_f64(),
+            run_timeout_s: run.run_timeout.map(|limit| limit.as_secs_f64()),
+            memory_limit: run.memory_limit.to_string(),
             time: total(planned, times),
             available_bytes: planned.estimates.available(),
             cells: planned.expansion.cells.iter().map(|cell| CellJson::of(cell, planned, times)).collect(),
@@ -162,8 +172,21 @@ fn describe(planned: &Planned, times: &Times) -> String {
         skipped.len(),
         planned.runner.name
     );
+    let _ = writeln!(text, "limits: {}", limit_words(planned));
     let _ = writeln!(text, "time: {}", time_words(planned, times));
     text
+}
+
+/// What ends a load, a repeat or the run before its time.
+fn limit_words(planned: &Planned) -> String {
+    let run = planned.matrix.run();
+    let whole = run.run_timeout.map(|limit| format!("{limit:?} for the whole run"));
+    let memory = Some(format!("memory {}", run.memory_limit));
+    [Some(format!("{:?} for each load and repeat", run.timeout)), whole, memory]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// The whole time, and how it is known.

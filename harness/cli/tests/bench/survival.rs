@@ -222,3 +222,27 @@ fn the_limit_of_memory_is_the_matrixs_or_the_command_lines() {
     let wrong = workplace.bench("matrix.yaml --runner scripted --memory-limit 8").expect(2);
     assert!(wrong.stderr.contains("such as 8GB or 512MiB"), "{}", wrong.stderr);
 }
+
+#[test]
+fn a_run_whose_time_is_up_ends_with_its_own_code_and_goes_on() {
+    let workplace = workplace("ok");
+    let matrix =
+        workplace.read("matrix.yaml").replace("run: {repeats: 2,", "run: {run_timeout: 300ms, repeats: 150,");
+    workplace.write("matrix.yaml", matrix);
+    let plan = workplace.bench("plan matrix.yaml --runner scripted").expect(0);
+    assert!(plan.stdout.contains("300ms for the whole run"), "{}", plan.stdout);
+    let mut ended = workplace.bench("matrix.yaml --runner scripted --out run").expect(3);
+    let mut starts = 1;
+    while ended.code == 3 {
+        assert!(ended.stderr.contains("run.run_timeout"), "{}", ended.stderr);
+        assert!(ended.stderr.contains("--resume"), "{}", ended.stderr);
+        ended = workplace.bench("run matrix.yaml --runner scripted --resume run");
+        starts += 1;
+        assert!(starts < 40, "no progress: {}", ended.stderr);
+    }
+    ended.expect(0);
+    assert_eq!(
+        cells_of(&workplace.json("run/summary.json"), "model")[0]["rtf"]["samples"].as_array().unwrap().len(),
+        150
+    );
+}
