@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 
+use reelbench_protocol::nearest;
+
 use crate::grammar::{GATE, RUN, SETTINGS};
 use crate::node::{Data, Entry, Node};
 use crate::problem::{Place, Problem};
 use crate::shape::{Keys, Presence, Shape};
-use crate::words::{nearest, offer};
+use crate::words::offer;
 
 /// Notes everything in `node` that does not fit `shape`; `name` is what a message calls the value.
 pub(crate) fn check(node: &Node, shape: &Shape, name: &str, problems: &mut Vec<Problem>) {

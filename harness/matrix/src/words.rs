@@ -1,7 +1,7 @@
-//! Words that come from a closed list, and the nearest one to a word that does not.
+//! Words that come from a closed list, and what to offer for a word that does not.
 
 use reelbench_protocol::{
-    AsrEngine, CellKind, Detector, Dtype, Family, Metric, Placeholder, Quantization, Tracker, Unit,
+    AsrEngine, CellKind, Detector, Dtype, Family, Metric, Placeholder, Quantization, Tracker, Unit, nearest,
 };
 
 use crate::run::Order;
@@ -50,25 +50,6 @@ closed!(
     Tracker,
     Unit
 );
-
-/// Below this similarity, of 1 for equal words, a word is too far off to be what was meant.
-const NEAR: f64 = 0.65;
-
-/// The candidate most like `word`, unless none is.
-pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let word = word.to_lowercase();
-    candidates
-        .into_iter()
-        .map(|candidate| (similarity(&word, candidate), candidate))
-        .filter(|(similarity, _)| *similarity >= NEAR)
-        .max_by(|(a, _), (b, _)| a.total_cmp(b))
-        .map(|(_, candidate)| candidate)
-}
-
-/// Jaro-Winkler forgives a missing end, Damerau-Levenshtein letters that changed places.
-fn similarity(a: &str, b: &str) -> f64 {
-    strsim::jaro_winkler(a, b).max(strsim::normalized_damerau_levenshtein(a, b))
-}
 
 /// Help for a word that is not in the list: the nearest, and all of them.
 pub(crate) fn offer(word: &str, what: &str, candidates: &[&str]) -> String {

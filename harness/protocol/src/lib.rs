@@ -58,6 +58,7 @@ pub use scenes::{Scene, SceneList, Segment, TicksRun, TimeBase, Timeline, Timeli
 pub use settings::{CaptionSettings, Choice, Dtype, EarlyStopping, Family, Quantization};
 pub use stage1::{AsrEngine, AsrModel, AsrSpec, AstSpec, RemoteSpec, Tracker, Unit, WhisperSpec, YoloSpec};
 pub use weights::Weights;
+pub use words::nearest;
 
 /// Version of the runner protocol. A runner that says another one in its `hello` is refused.
 pub const PROTOCOL_VERSION: u32 = 1;

@@ -1,4 +1,4 @@
-//! Closed choices and the words that stand for them.
+//! Closed choices, the words that stand for them, and the nearest one to a word that does not.
 
 /// Gives an enum without data its words: `ALL`, `as_str` and `Display`.
 #[macro_export]
@@ -22,4 +22,23 @@ macro_rules! words {
             }
         }
     };
+}
+
+/// Below this similarity, of 1 for equal words, a word is too far off to be what was meant.
+const NEAR: f64 = 0.65;
+
+/// The candidate most like `word`, unless none is.
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let word = word.to_lowercase();
+    candidates
+        .into_iter()
+        .map(|candidate| (similarity(&word, candidate), candidate))
+        .filter(|(similarity, _)| *similarity >= NEAR)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b))
+        .map(|(_, candidate)| candidate)
+}
+
+/// Jaro-Winkler forgives a missing end, Damerau-Levenshtein letters that changed places.
+fn similarity(a: &str, b: &str) -> f64 {
+    strsim::jaro_winkler(a, b).max(strsim::normalized_damerau_levenshtein(a, b))
 }
