@@ -34,9 +34,7 @@ pub(super) fn section(cells: &[CellSummary], quality: &Quality) -> Section {
     let note = "Each row is compared with the same cell with the cache on, without quantization, in the most exact type and with the \
                 fewest scenes at once that the matrix has. Tokens are equal where the same one stands at the same place; the first \
                 difference is the earliest token of any scene.";
-    let mut notes = vec![note.to_owned()];
-    notes.extend(settings.captions());
-    Section { table: Table { columns, rows }, notes }
+    Section { table: Table { columns, rows }, notes: vec![note.to_owned()] }
 }
 
 fn cells_of(&(cell, reference, agreement): &Compared<'_>, settings: &SettingColumns) -> Vec<Cell> {

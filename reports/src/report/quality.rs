@@ -55,7 +55,8 @@ pub(super) fn section(run: &Run, cells: &[CellSummary], quality: &Quality, kind:
         let scores = titled.iter().map(|(score, _)| together(*score, &films)).collect();
         rows.push(row(first.cell, format!("all {}", count(films.len(), "video")), scores));
     }
-    let notes = notes(&titled, rows.len() > scored.len(), &settings);
+    let together = rows.len() - scored.len();
+    let notes = notes(&titled, together);
     Section { table: Table { columns, rows }, notes }
 }
 
@@ -119,7 +120,7 @@ fn words(score: Score, value: f64) -> String {
     }
 }
 
-fn notes(titled: &[(Score, &str)], are_together: bool, settings: &SettingColumns) -> Vec<String> {
+fn notes(titled: &[(Score, &str)], together: usize) -> Vec<String> {
     let is_there = |wanted: Score| titled.iter().any(|(score, _)| *score == wanted);
     let mut notes = Vec::new();
     if is_there(Score::Wer) || is_there(Score::Cer) {
@@ -137,10 +138,10 @@ fn notes(titled: &[(Score, &str)], are_together: bool, settings: &SettingColumns
     if is_there(Score::Cider) {
         notes.push("CIDEr weighs words by how rare they are in the references of the row, so it compares only where the same scenes are scored.");
     }
-    if are_together {
+    if together > 0 {
         notes.push(
             "All videos: the scores of all outputs together; ± is half the 95 % interval over videos like these (jackknife, Student's t).",
         );
     }
-    notes.into_iter().map(str::to_owned).chain(settings.captions()).collect()
+    notes.into_iter().map(str::to_owned).collect()
 }

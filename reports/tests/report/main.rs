@@ -1,6 +1,8 @@
 //! Run directories in, summaries and reports out.
 
 #[cfg(test)]
+mod agreeing;
+#[cfg(test)]
 mod comparable;
 #[cfg(test)]
 mod fixtures;

@@ -199,8 +199,8 @@ fn two_films_are_scored_together_with_an_interval() {
     assert_eq!(table.rows[2][wer].note.as_deref(), Some("± 476.5 %"));
 }
 
-#[test]
-fn the_report_shows_them() {
+/// The same with references of speech and captions.
+pub(crate) fn scored_run() -> RunDir {
     let (run, _) = captioned();
     let dir = run.write();
     reference(dir, "sintel", "transcript.srt", "1\n00:00:00,000 --> 00:00:01,000\nHello there\n");
@@ -210,6 +210,13 @@ fn the_report_shows_them() {
         "captions.jsonl",
         "{\"scene\": 0, \"references\": [\"a cat sits on a mat\"]}\n{\"scene\": 1, \"references\": [\"two dogs run\"]}",
     );
+    run
+}
+
+#[test]
+fn the_report_shows_them() {
+    let run = scored_run();
+    let dir = run.write();
     rebuild(dir, &Template::default()).unwrap();
     let report = fs::read_to_string(dir.join("report.md")).unwrap();
     let start = report.find("## Quality").unwrap();
