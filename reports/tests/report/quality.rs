@@ -180,23 +180,24 @@ fn captions_are_scored_by_scene_or_by_when_their_frames_are() {
 }
 
 #[test]
-fn two_films_are_scored_together_with_an_interval() {
-    let cells = [stage1_cell("long", 1), stage1_cell("short", 1)];
+fn films_are_scored_together_with_an_interval_over_films() {
+    let cells = ["long", "short", "middle"].map(|video| stage1_cell(video, 1));
     let run = run_of(&cells.each_ref(), |cell, _| stage1_result(cell, 1000));
     let dir = run.write();
-    // One of four words is right, and the only one.
+    // `hello` is all that is heard.
     reference(dir, "long", "transcript.txt", "hello to you all");
     reference(dir, "short", "transcript.txt", "hello");
+    reference(dir, "middle", "transcript.txt", "hello world");
     let results = Results::load(dir).unwrap();
     let table = &results.report.quality_stage1.table;
     let rows: Vec<Vec<&str>> =
         table.rows.iter().map(|row| row.iter().map(|cell| cell.text.as_str()).collect()).collect();
     let of_column = |title: &str| table.columns.iter().position(|column| column.title == title).unwrap();
     let wer = of_column("WER");
-    assert_eq!(rows.iter().map(|row| row[0]).collect::<Vec<_>>(), ["long", "short", "all 2 videos"]);
-    // 3 edits of 5 words; left out in turn 0 and 0.75, a standard error of 0.375, times t of 12.706.
-    assert_eq!(rows.iter().map(|row| row[wer]).collect::<Vec<_>>(), ["75.0 %", "0.0 %", "60.0 %"]);
-    assert_eq!(table.rows[2][wer].note.as_deref(), Some("± 476.5 %"));
+    assert_eq!(rows.iter().map(|row| row[0]).collect::<Vec<_>>(), ["long", "short", "middle", "all 3 videos"]);
+    // 4 edits of 7 words. Without one film in turn 1/3, 4/6 and 3/5: a standard error of 0.203670, times t of 4.302653.
+    assert_eq!(rows.iter().map(|row| row[wer]).collect::<Vec<_>>(), ["75.0 %", "0.0 %", "50.0 %", "57.1 %"]);
+    assert_eq!(table.rows[3][wer].note.as_deref(), Some("± 87.6 %"));
 }
 
 /// The same with references of speech and captions.
