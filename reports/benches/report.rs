@@ -48,7 +48,10 @@ fn cell(number: u32) -> PlannedCell {
         yolo: None,
         max_scenes: None,
     });
-    let spec = CellSpec { video: VideoSpec { id: "film".parse().unwrap(), path: "film.mp4".into() }, work };
+    let spec = CellSpec {
+        video: VideoSpec { id: "film".parse().unwrap(), path: "film.mp4".into(), title: None },
+        work,
+    };
     PlannedCell { id: CellId::of(&spec), spec, stage1_from: None }
 }
 

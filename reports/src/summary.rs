@@ -39,6 +39,9 @@ pub struct CellSummary {
     pub kind: CellKind,
     /// The film.
     pub video: VideoId,
+    /// What reports call the film; absent where that is its id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub video_title: Option<String>,
     /// The captioner; absent in stage 1.
     pub model: Option<ModelId>,
     /// Where its weights come from: the captioner's, or in stage 1 those of its local models.
@@ -189,6 +192,11 @@ impl Summary {
 }
 
 impl CellSummary {
+    /// What reports call its film.
+    pub fn video_name(&self) -> &str {
+        self.video_title.as_deref().unwrap_or(self.video.as_str())
+    }
+
     /// Seconds of a stage, if the cell has it.
     pub fn stage_s(&self, stage: &str) -> Option<f64> {
         self.stages_s.as_ref()?.get(stage).copied()
@@ -222,6 +230,7 @@ fn unmeasured(cell: &CellRecord, judgement: &Judgement, media_s: Option<f64>) ->
         id: cell.planned.id.clone(),
         kind: spec.kind(),
         video: spec.video.id.clone(),
+        video_title: spec.video.title.clone(),
         model,
         weights: spec.weights().map(ToString::to_string).collect(),
         dummy_weights: spec.uses_dummy_weights(),

@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn two_runners_have_to_fit_side_by_side() {
-        let film = VideoSpec { id: "film".parse().unwrap(), path: "film.mp4".into() };
+        let film = VideoSpec { id: "film".parse().unwrap(), path: "film.mp4".into(), title: None };
         let cell = CellId::of(&CellSpec { video: film, work: Work::Stage1(Stage1Spec::default()) });
         let needs = |working_bytes| {
             let estimate = MemoryEstimate { weights_bytes: 2_000_000_000, working_bytes, parts: Vec::new() };

@@ -198,7 +198,7 @@ mod tests {
             every_nth_frame: 5,
             tracker: Tracker::None,
         });
-        let video = VideoSpec { id: video.parse().unwrap(), path: path.to_owned() };
+        let video = VideoSpec { id: video.parse().unwrap(), path: path.to_owned(), title: None };
         let spec = CellSpec { video, work: Work::Stage1(Stage1Spec { ast, yolo, ..Stage1Spec::default() }) };
         PlannedCell { id: CellId::of(&spec), spec, stage1_from: None }
     }

@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     fn cell(name: &str, work: Work) -> PlannedCell {
-        let video = VideoSpec { id: name.parse().unwrap(), path: "film.mp4".into() };
+        let video = VideoSpec { id: name.parse().unwrap(), path: "film.mp4".into(), title: None };
         let spec = CellSpec { video, work };
         PlannedCell { id: CellId::of(&spec), spec, stage1_from: None }
     }

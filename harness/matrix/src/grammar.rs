@@ -62,6 +62,7 @@ pub(crate) const MATRIX: Keys = Keys::new(&[
 /// An element of `videos`.
 pub(crate) const VIDEO: Keys = Keys::new(&[
     Key::optional("id", ID, "Name of the film; needed with `path`, the catalog's name otherwise."),
+    Key::optional("title", Shape::TEXT, "What reports call the film; its id where left out."),
     Key::optional("path", Shape::TEXT, "The file, relative to the matrix."),
     Key::optional("sha256", Shape::pattern("^[0-9A-Fa-f]{64}$"), "Hash of the file; verified when present."),
     Key::optional(

@@ -25,6 +25,9 @@ pub struct VideoSpec {
     pub id: VideoId,
     /// Absolute path.
     pub path: PathBuf,
+    /// What reports call it; absent where that is its id. No part of what is done: runners have no use for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
 }
 
 /// The work of a cell.
@@ -221,7 +224,7 @@ mod tests {
         let yolo = YoloSpec { weights: weights("y"), every_nth_frame: 5, tracker: Tracker::Bytetrack };
         let (asr, ast, yolo) = (Some(asr), Some(ast), Some(yolo));
         let work = Work::Stage1(Stage1Spec { scene: None, asr, ast, yolo, parallel: true });
-        CellSpec { video: VideoSpec { id: "film".parse().unwrap(), path: PathBuf::new() }, work }
+        CellSpec { video: VideoSpec { id: "film".parse().unwrap(), path: PathBuf::new(), title: None }, work }
     }
 
     #[test]

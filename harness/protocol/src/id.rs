@@ -78,11 +78,12 @@ name! {
 }
 
 impl CellId {
-    /// The id of a specification. Videos count by their id and not by their path, so that a
-    /// run can be repeated from another folder.
+    /// The id of a specification. Videos count by their id and not by their path or title, so
+    /// that a run can be repeated from another folder.
     pub fn of(spec: &CellSpec) -> Self {
         let mut spec = spec.clone();
         spec.video.path = std::path::PathBuf::new();
+        spec.video.title = None;
         let canonical = spec.canonical_json();
         let digest = Sha256::digest(canonical.as_bytes());
         Self(digest.iter().take(8).fold(String::new(), |hex, byte| format!("{hex}{byte:02x}")))
@@ -99,7 +100,7 @@ mod tests {
     fn spec(path: &str, threshold: f64) -> CellSpec {
         let scene = SceneSpec { threshold, ..SceneSpec::default() };
         CellSpec {
-            video: VideoSpec { id: "film".parse().unwrap(), path: PathBuf::from(path) },
+            video: VideoSpec { id: "film".parse().unwrap(), path: PathBuf::from(path), title: None },
             work: Work::Stage1(Stage1Spec { scene: Some(scene), ..Stage1Spec::default() }),
         }
     }
@@ -108,6 +109,9 @@ mod tests {
     fn an_id_says_what_is_done_and_not_where_the_film_lies() {
         assert_eq!(CellId::of(&spec("/a/film.mp4", 27.0)), CellId::of(&spec("/b/film.mp4", 27.0)));
         assert_ne!(CellId::of(&spec("/a/film.mp4", 27.0)), CellId::of(&spec("/a/film.mp4", 26.0)));
+        let mut titled = spec("/a/film.mp4", 27.0);
+        titled.video.title = Some("A Film".to_owned());
+        assert_eq!(CellId::of(&titled), CellId::of(&spec("/a/film.mp4", 27.0)));
     }
 
     #[test]

@@ -167,7 +167,11 @@ pub(crate) fn manifest() -> Manifest {
 
 pub(crate) fn planned(video: &str, work: Work, stage1: Option<&PlannedCell>) -> PlannedCell {
     let spec = CellSpec {
-        video: VideoSpec { id: video.parse().unwrap(), path: PathBuf::from(format!("/videos/{video}.mp4")) },
+        video: VideoSpec {
+            id: video.parse().unwrap(),
+            path: PathBuf::from(format!("/videos/{video}.mp4")),
+            title: None,
+        },
         work,
     };
     PlannedCell { id: CellId::of(&spec), spec, stage1_from: stage1.map(|cell| cell.id.clone()) }

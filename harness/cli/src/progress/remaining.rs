@@ -286,7 +286,7 @@ mod tests {
     const FIXED: (Repeats, Warmup) = (Repeats::Fixed(3), Warmup::Fixed(1));
 
     fn cell(work: Work) -> PlannedCell {
-        let video = VideoSpec { id: "film".parse().unwrap(), path: "film.mp4".into() };
+        let video = VideoSpec { id: "film".parse().unwrap(), path: "film.mp4".into(), title: None };
         let spec = CellSpec { video, work };
         PlannedCell { id: CellId::of(&spec), spec, stage1_from: None }
     }

@@ -51,7 +51,10 @@ fn conversation() -> (RunSpec, RepeatResult) {
         yolo: None,
         max_scenes: None,
     });
-    let spec = CellSpec { video: VideoSpec { id: "film".parse().unwrap(), path: "f.mp4".into() }, work };
+    let spec = CellSpec {
+        video: VideoSpec { id: "film".parse().unwrap(), path: "f.mp4".into(), title: None },
+        work,
+    };
     let cell = CellId::of(&spec);
     let (repeat, pass) = (1, Pass::Measured);
     let result = RepeatResult {

@@ -75,7 +75,12 @@ impl Reader<'_> {
         let sha256 = hash.and_then(|hash| self.parse(hash));
         let sha256_line = hash.map(|hash| hash.place.line);
         let path = self.file(path, "video");
-        Some(Video { spec: VideoSpec { id: id?, path: path? }, sha256, sha256_line, reference })
+        Some(Video {
+            spec: VideoSpec { id: id?, path: path?, title: title(node) },
+            sha256,
+            sha256_line,
+            reference,
+        })
     }
 
     fn catalog_film(&mut self, node: &Node, name: &Node, reference: References) -> Option<Video> {
@@ -90,7 +95,7 @@ impl Reader<'_> {
         self.needs.add_film(film);
         let path = find_film(film, self.folders).unwrap_or_else(|| self.missing_film(film, name));
         Some(Video {
-            spec: VideoSpec { id: id?, path },
+            spec: VideoSpec { id: id?, path, title: title(node) },
             sha256: Some(film.sha256.clone()),
             sha256_line: None,
             reference,
@@ -135,4 +140,8 @@ impl Reader<'_> {
         }
         files
     }
+}
+
+fn title(video: &Node) -> Option<String> {
+    video.get("title").and_then(Node::text).map(str::to_owned)
 }

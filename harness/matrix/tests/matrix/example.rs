@@ -16,7 +16,7 @@ videos:
     path: clips/film.mp4            # relative to this file
     sha256: 8cb0fe73fc0a7d543459996c0cdab730997e6eac1013d3ede18796f777cb7f27
     reference: {transcript: clips/film.txt, scenes: clips/scenes.json, captions: clips/captions.jsonl}
-  - {id: bbb, path: clips/other.mp4}
+  - {id: bbb, title: Big Buck Bunny, path: clips/other.mp4}
 stage1:
   scene: {detector: content, threshold: 27.0, min_scene_len: 15}
   asr:   {engine: whisper, weights: "dummy:whisper-tiny", concurrency: [1, 4], per: scene}
@@ -54,6 +54,8 @@ fn the_example_reads_as_it_says() {
     assert!(sintel.sha256.as_ref().unwrap().as_str().starts_with("8cb0fe73"));
     assert!(sintel.reference[&ReferenceKind::Captions].ends_with("clips/captions.jsonl"));
     assert_eq!(sintel.reference.len(), 3);
+    let bbb = matrix.video(&"bbb".parse().unwrap()).unwrap();
+    assert_eq!((&sintel.spec.title, bbb.spec.title.as_deref()), (&None, Some("Big Buck Bunny")));
     let run = matrix.run();
     assert_eq!((run.repeats, run.warmup), (Repeats::Fixed(3), Warmup::Fixed(1)));
     assert_eq!((run.seed, run.max_scenes), (0, None));

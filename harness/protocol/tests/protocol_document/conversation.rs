@@ -108,7 +108,11 @@ fn caption_cell() -> CellSpec {
 
 fn film(work: Work) -> CellSpec {
     CellSpec {
-        video: VideoSpec { id: "sintel".parse().unwrap(), path: PathBuf::from("/films/sintel.mp4") },
+        video: VideoSpec {
+            id: "sintel".parse().unwrap(),
+            path: PathBuf::from("/films/sintel.mp4"),
+            title: None,
+        },
         work,
     }
 }

@@ -107,7 +107,7 @@ fn dummy(preset: &str) -> Weights {
 
 pub(crate) fn planned(video: &str, work: Work, stage1: Option<&PlannedCell>) -> PlannedCell {
     let path = Path::new("/films").join(format!("{video}.mp4"));
-    let spec = CellSpec { video: VideoSpec { id: video.parse().unwrap(), path }, work };
+    let spec = CellSpec { video: VideoSpec { id: video.parse().unwrap(), path, title: None }, work };
     PlannedCell { id: CellId::of(&spec), spec, stage1_from: stage1.map(|cell| cell.id.clone()) }
 }
 
