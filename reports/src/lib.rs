@@ -48,8 +48,8 @@ pub use rebuild::{Rebuilt, Results, rebuild};
 pub use references::{REFERENCES_FOLDER, ReferenceFiles, References, keep_references};
 pub use render::{Template, render};
 pub use report::{
-    Align, Cell, Column, Counts, Emphasis, FailedCell, NamedSection, Provenance, Report, Section, Setup,
-    Table, Verdict,
+    Align, Bottleneck, Cell, Column, Counts, Emphasis, FailedCell, NamedSection, PartShare, Provenance,
+    Report, Saving, Section, Setup, Table, Verdict,
 };
 pub use run::{CellRecord, Completion, EarlyEnd, Observed, Run};
 pub use summary::{ActivityTimes, CellSummary, InOrder, Rtf, StageTimes, Summary, WallTime};

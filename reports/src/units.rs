@@ -69,6 +69,11 @@ pub(crate) fn rtf(median: f64, interval: Option<Interval>) -> (String, Option<St
     (format!("{median:.decimals$}x"), spread)
 }
 
+/// A factor with three significant digits: `7.94x`.
+pub(crate) fn times(factor: f64) -> String {
+    rtf(factor, None).0
+}
+
 /// A rate with three significant digits: `18.1`.
 pub(crate) fn rate(per_second: f64) -> String {
     let decimals = decimals_of_three_digits(per_second);

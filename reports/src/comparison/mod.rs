@@ -25,6 +25,7 @@ pub(crate) use words::{detectable_words, figure, ratio_words};
 pub use cell::{Change, ComparedCell, ComparedMetric, Presence};
 pub use overview::{Overview, OverviewRow};
 pub use page::{COMPARISON_FORMAT_VERSION, Comparing};
+pub(crate) use said::AS_MUCH;
 pub use said::{Flag, Said};
 pub use stage::StageChange;
 

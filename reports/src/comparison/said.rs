@@ -7,7 +7,7 @@ use crate::outcome::differing;
 use crate::run::{CellRecord, tokens};
 
 /// Saying less than this share of what base said is saying less.
-const AS_MUCH: f64 = 0.9;
+pub(crate) const AS_MUCH: f64 = 0.9;
 
 /// What is counted of what a cell says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -12,6 +12,7 @@ use serde::Serialize;
 pub use self::effect::{Over, Ratio, ScoreDifference};
 use self::figures::{Figures, OkPairs};
 use self::pairs::{Contrast, Group};
+use crate::comparison::AS_MUCH;
 use crate::run::Run;
 use crate::summary::CellSummary;
 
@@ -45,6 +46,9 @@ pub struct KnobEffect {
     pub ratios: BTreeMap<String, Ratio>,
     /// Differences of scores, value less base, under the names they have in `quality`.
     pub differences: BTreeMap<String, ScoreDifference>,
+    /// How much of the saving in time shorter outputs explain, as a share of its logarithm: 1 where all time goes with the
+    /// tokens. None unless the faster of the two values says less by more than a tenth.
+    pub explained_by_length: Option<f64>,
     /// The part of the time that moved by the most seconds; none where no time is known.
     pub most_moved: Option<Moved>,
 }
@@ -66,6 +70,7 @@ impl KnobEffect {
 
     fn new(group: &Group<'_>, knob: String, contrast: &Contrast<'_>, figures: &mut Figures<'_>) -> Self {
         let pairs = OkPairs::of(&contrast.pairs);
+        let ratios = pairs.ratios(figures);
         Self {
             kind: group.kind,
             model: group.model.cloned(),
@@ -76,11 +81,19 @@ impl KnobEffect {
             videos: pairs.videos(),
             left_out: contrast.pairs.len() - pairs.count(),
             dummy_weights: pairs.have_dummy_weights(),
-            ratios: pairs.ratios(figures),
+            explained_by_length: explained_by_length(&ratios),
+            ratios,
             differences: pairs.differences(),
             most_moved: pairs.most_moved(),
         }
     }
+}
+
+fn explained_by_length(ratios: &BTreeMap<String, Ratio>) -> Option<f64> {
+    let time = ratios.get(Metric::WallS.as_str()).filter(|time| time.is_shown())?.ratio;
+    let tokens = ratios.get(TOKENS_OUT)?.ratio;
+    let is_less = if time < 1.0 { tokens < AS_MUCH } else { tokens.recip() < AS_MUCH };
+    is_less.then(|| tokens.ln() / time.ln())
 }
 
 /// The effect of every value of every knob that some pair was planned for: by kind and model in the order of the plan,

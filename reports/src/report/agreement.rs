@@ -39,7 +39,7 @@ pub(super) fn section(cells: &[CellSummary], quality: &Quality) -> Section {
 
 fn cells_of(&(cell, reference, agreement): &Compared<'_>, settings: &SettingColumns) -> Vec<Cell> {
     let model = with_dummy_mark(Cell::optional(cell.model.as_ref().map(ToString::to_string)), cell);
-    let mut row = vec![model, Cell::from(cell.video.to_string())];
+    let mut row = vec![model, Cell::from(cell.video_name())];
     row.extend(settings.cells(cell));
     let equal = format!("{} of {}", agreement.equal_scenes, agreement.scenes);
     let first = agreement.first.map(|first| format!("scene {}, token {}", first.scene, first.position));

@@ -19,7 +19,7 @@ pub(super) fn section(cells: &[CellSummary]) -> Section {
     columns.push(Column::left("With and without the Cache"));
     let row = |&(cell, verdict): &(&CellSummary, &CacheVerdict)| {
         let model = with_dummy_mark(Cell::optional(cell.model.as_ref().map(ToString::to_string)), cell);
-        let mut row = vec![model, Cell::from(cell.video.to_string())];
+        let mut row = vec![model, Cell::from(cell.video_name())];
         row.extend(settings.cells(cell));
         row.push(Cell::from(words(verdict)));
         row

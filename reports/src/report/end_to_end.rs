@@ -3,7 +3,7 @@
 use reelbench_protocol::CellKind;
 
 use super::section::{Section, SettingColumns, with_dummy_mark};
-use super::status::status;
+use super::status::{status_with_reason, tell_of_cache};
 use super::table::{Cell, Column, Table};
 use crate::summary::CellSummary;
 use crate::units;
@@ -14,6 +14,8 @@ pub(crate) fn section(cells: &[CellSummary]) -> Section {
         return Section { notes: vec!["No cell of this run captions.".to_owned()], ..Section::default() };
     }
     let settings = SettingColumns::of(&cells);
+    let settings =
+        if tell_of_cache(cells.iter().copied()) { settings.without_column("use_cache") } else { settings };
     let mut columns = vec![Column::left("Model").strong(), Column::left("Video")];
     columns.extend(settings.columns());
     columns.extend([
@@ -35,14 +37,14 @@ pub(crate) fn section(cells: &[CellSummary]) -> Section {
 
 fn row(cell: &CellSummary, settings: &SettingColumns) -> Vec<Cell> {
     let model = with_dummy_mark(Cell::optional(cell.model.as_ref().map(ToString::to_string)), cell);
-    let mut row = vec![model, Cell::from(cell.video.to_string())];
+    let mut row = vec![model, Cell::from(cell.video_name())];
     row.extend(settings.cells(cell));
     row.extend([
         Cell::number(cell.media_s, units::film_length),
         Cell::count(cell.scenes),
         Cell::number(cell.wall_s.as_ref().map(|wall| wall.median), units::time),
         real_time_factor(cell),
-        Cell::from(status(cell)),
+        status_with_reason(cell),
     ]);
     row
 }

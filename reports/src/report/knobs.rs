@@ -6,6 +6,7 @@ use reelbench_stats::{CONFIDENCE, Interval};
 use super::section::Section;
 use super::stages::part_title;
 use super::table::{Cell, Column, Table};
+use super::trade_offs;
 use crate::knobs::{KnobEffect, Over, Ratio, ScoreDifference, TOKENS_OUT, WEIGHTS_BYTES};
 use crate::quality::Score;
 use crate::units::{self, count};
@@ -125,6 +126,7 @@ fn notes(effects: &[&KnobEffect]) -> Vec<String> {
             .to_owned(),
     ];
     notes.extend(intervals(effects));
+    notes.extend(trade_offs::sentences(effects));
     if let left_out @ 1.. = effects.iter().map(|effect| effect.left_out).sum::<usize>() {
         notes.push(format!("Left out: {} of which a cell is not ok.", count(left_out, "pair")));
     }

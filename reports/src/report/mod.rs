@@ -3,6 +3,7 @@
 //! Texts are plain; templates mark them up. Numbers in prose are computed here, never typed.
 
 mod agreement;
+mod bottleneck;
 mod cache_check;
 mod captioning;
 mod end_to_end;
@@ -10,11 +11,13 @@ mod knobs;
 mod noise;
 mod provenance;
 mod quality;
+mod repetition;
 mod section;
 mod stage1;
 mod stages;
 mod status;
 mod table;
+mod trade_offs;
 mod verdict;
 mod weights;
 
@@ -27,6 +30,7 @@ use crate::quality::Quality;
 use crate::run::Run;
 use crate::summary::{CellSummary, Summary};
 
+pub use bottleneck::{Bottleneck, PartShare, Saving};
 pub use provenance::{FailedCell, Provenance, Setup};
 pub use section::Section;
 pub(crate) use section::{CellNames, SettingColumns};
@@ -74,6 +78,8 @@ pub struct Report {
     pub charts: Charts,
     /// What each knob does, as data.
     pub knob_effects: Vec<KnobEffect>,
+    /// Where the time of each kind of cell goes, as data; of kinds that were measured.
+    pub bottlenecks: Vec<Bottleneck>,
     /// Every cell as in `summary.json`.
     pub cells: Vec<CellSummary>,
 }
@@ -93,15 +99,20 @@ impl Report {
     pub(crate) fn new(run: &Run, summary: &Summary, quality: &Quality) -> Self {
         let cells = &summary.cells;
         let knob_effects = effects(run, cells);
+        let bottlenecks: Vec<Bottleneck> = [CellKind::Stage1, CellKind::Caption]
+            .into_iter()
+            .filter_map(|kind| Bottleneck::of(kind, cells, &knob_effects))
+            .collect();
+        let bottleneck_of = |kind| bottlenecks.iter().find(|bottleneck| bottleneck.kind == kind);
         let noise = noise::section(run, summary);
         Self {
             name: run.manifest.name.clone(),
             verdict: Verdict::new(Counts::of(cells), run.completion, noise.table.rows.len()),
             setup: Setup::new(run, cells),
             end_to_end: end_to_end::section(cells),
-            stage1: stage1::times(cells),
+            stage1: stage1::times(cells, bottleneck_of(CellKind::Stage1)),
             stage1_per_minute: stage1::per_minute(cells),
-            captioning: captioning::section(cells),
+            captioning: captioning::section(cells, bottleneck_of(CellKind::Caption)),
             weights: weights::section(cells),
             knobs_stage1: knobs::section(CellKind::Stage1, &knob_effects),
             knobs_captioning: knobs::section(CellKind::Caption, &knob_effects),
@@ -114,6 +125,7 @@ impl Report {
             provenance: Provenance::new(&run.manifest),
             charts: Charts::new(run, summary),
             knob_effects,
+            bottlenecks,
             cells: cells.clone(),
         }
     }

@@ -8,6 +8,7 @@ use reelbench_protocol::{
 };
 use serde::Serialize;
 
+use super::repetition;
 use super::section::CellNames;
 use super::status::status;
 use super::table::{Cell, Column, Table};
@@ -32,6 +33,8 @@ pub struct Setup {
     pub repeats: String,
     /// Warm-up repeats planned per cell: `1`, `up to 5`.
     pub warmup: String,
+    /// How many of them it took, and why they stopped, where the matrix leaves that open.
+    pub repetition: Vec<String>,
     /// Random weights that numbers of this report come from.
     pub dummy_weights: BTreeSet<String>,
 }
@@ -51,6 +54,7 @@ impl Setup {
             bench_version: run.manifest.bench_version.clone(),
             repeats: run.repeats.to_string(),
             warmup: run.warmup.to_string(),
+            repetition: repetition::sentences(run),
             dummy_weights: dummies.map(Weights::to_string).collect(),
         }
     }

@@ -48,7 +48,7 @@ pub(super) fn section(run: &Run, cells: &[CellSummary], quality: &Quality, kind:
     for scored in &scored {
         let scores = scored.evidence.scores();
         let scores = titled.iter().map(|(score, _)| shown(*score, scores.get(score).copied())).collect();
-        rows.push(row(scored.cell, scored.cell.video.to_string(), scores));
+        rows.push(row(scored.cell, scored.cell.video_name().to_owned(), scores));
     }
     for films in films_together(&scored) {
         let Some(first) = films.first() else { continue };
@@ -83,7 +83,7 @@ fn films_together<'a>(scored: &'a [Scored<'a>]) -> Vec<Vec<&'a Scored<'a>>> {
 /// The id that cells share which differ in nothing but their film.
 fn without_film(spec: &CellSpec) -> Option<CellId> {
     let any: VideoId = "any".parse().ok()?;
-    let video = VideoSpec { id: any, path: "any".into() };
+    let video = VideoSpec { id: any, path: "any".into(), title: None };
     Some(CellId::of(&CellSpec { video, ..spec.clone() }))
 }
 

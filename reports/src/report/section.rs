@@ -48,6 +48,12 @@ impl SettingColumns {
         Self { varying, constant, partial }
     }
 
+    /// The same without the column of a setting that the rows tell in another way.
+    pub(crate) fn without_column(mut self, key: &str) -> Self {
+        self.varying.remove(key);
+        self
+    }
+
     pub(crate) fn columns(&self) -> impl Iterator<Item = Column> {
         self.varying.iter().map(Column::left)
     }

@@ -4,52 +4,48 @@ use std::collections::BTreeSet;
 
 use reelbench_protocol::CellKind;
 
+use super::bottleneck::Bottleneck;
 use super::end_to_end::real_time_factor;
 use super::section::{Section, SettingColumns, with_dummy_mark};
-use super::stages::{Part, Parts, activities, bottleneck, most_unattributed, of_kind};
-use super::status::status;
+use super::stages::{Parts, activities, of_kind};
+use super::status::{status, status_with_reason};
 use super::table::{Cell, Column, Table};
+use crate::outcome::Outcome;
 use crate::summary::CellSummary;
 use crate::units;
 
-/// Largest share of a cell's time without a stage that a sentence can tell as well as a column.
-const LITTLE: f64 = 0.01;
-
 /// One row per cell: what each stage took.
-pub(super) fn times(cells: &[CellSummary]) -> Section {
+pub(super) fn times(cells: &[CellSummary], bottleneck: Option<&Bottleneck>) -> Section {
     let cells = of_kind(cells, CellKind::Stage1);
     if cells.is_empty() {
         return Section { notes: vec!["No cell of this run has stage 1.".to_owned()], ..Section::default() };
     }
     let settings = SettingColumns::of(&cells);
-    let unattributed = most_unattributed(&cells);
-    let parts = Parts::of(&cells);
-    let parts = if unattributed <= LITTLE { parts.without(Part::Unattributed) } else { parts };
+    let (parts, little) = Parts::of(&cells).without_little(&cells);
     let statuses: BTreeSet<String> = cells.iter().map(|cell| status(cell)).collect();
+    let are_told = statuses.len() > 1 || cells.iter().any(|cell| cell.outcome != Outcome::Ok);
     let mut columns = vec![Column::left("Video").strong(), Column::right("Actual Length")];
     columns.extend(settings.columns());
     columns.push(Column::right("Stage 1 Total"));
     columns.extend(parts.columns());
-    if statuses.len() > 1 {
+    if are_told {
         columns.push(Column::left("Status"));
     }
     let row = |cell: &&CellSummary| {
         let mut row = vec![video(cell), Cell::number(cell.media_s, units::film_length)];
         row.extend(settings.cells(cell));
         row.extend(parts.cells(cell, 1.0));
-        if statuses.len() > 1 {
-            row.push(Cell::from(status(cell)));
+        if are_told {
+            row.push(status_with_reason(cell));
         }
         row
     };
     let table = Table { columns, rows: cells.iter().map(row).collect() };
-    let mut notes: Vec<String> = bottleneck("stage 1", &cells).into_iter().collect();
+    let mut notes: Vec<String> = bottleneck.map(Bottleneck::sentences).unwrap_or_default();
     notes.extend(activities(&cells));
-    if unattributed <= LITTLE && cells.iter().any(|cell| cell.stages_s.is_some()) {
-        notes.push(format!("What no stage covers is at most {} of a total.", units::percent(unattributed)));
-    }
+    notes.extend(little);
     notes.extend(settings.captions());
-    if let (1, Some(status)) = (statuses.len(), statuses.first()) {
+    if let (false, Some(status)) = (are_told, statuses.first()) {
         notes.push(format!("Status in every row: {status}."));
     }
     Section { table, notes }
@@ -86,5 +82,5 @@ pub(super) fn per_minute(cells: &[CellSummary]) -> Section {
 }
 
 fn video(cell: &CellSummary) -> Cell {
-    with_dummy_mark(Cell::from(cell.video.to_string()), cell)
+    with_dummy_mark(Cell::from(cell.video_name()), cell)
 }

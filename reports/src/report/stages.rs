@@ -1,4 +1,4 @@
-//! Where the time goes: a column per stage, and the stage that takes most.
+//! Where the time goes: a column per stage, and what a stage does beside computing.
 
 use reelbench_protocol::{Activity, CellKind, Metric, Stage};
 
@@ -6,7 +6,9 @@ use super::table::{Cell, Column};
 use crate::summary::CellSummary;
 use crate::tables::UNATTRIBUTED;
 use crate::units::{self, TimeUnit, count};
-use reelbench_stats as stats;
+
+/// Largest share of any row's time that a sentence can tell as well as a column.
+const LITTLE: f64 = 0.01;
 
 /// The heading of what no stage covers.
 const UNATTRIBUTED_TITLE: &str = "Unattributed";
@@ -56,10 +58,27 @@ impl Parts {
         Self(all.filter(is_present).collect())
     }
 
-    /// The same without a part.
-    pub(super) fn without(mut self, part: Part) -> Self {
-        self.0.retain(|known| *known != part);
-        self
+    /// The same without the parts that take next to nothing of any row, and the sentence that tells of them instead. A
+    /// stage that is split by what it does stays.
+    pub(super) fn without_little(mut self, cells: &[&CellSummary]) -> (Self, Option<String>) {
+        let is_split =
+            |stage| self.0.iter().any(|part| matches!(part, Part::Activity(of, _) if *of == stage));
+        let shares = self.0.iter().filter_map(|&part| {
+            let name = match part {
+                Part::Stage(stage) if !is_split(stage) => in_prose(stage),
+                Part::Unattributed => "what no stage covers",
+                Part::Stage(_) | Part::Activity(..) => return None,
+            };
+            Some((part, name, largest_share(part, cells)?))
+        });
+        let little: Vec<_> = shares.filter(|(_, _, share)| *share <= LITTLE).collect();
+        let told: Vec<String> = little
+            .iter()
+            .map(|(_, name, share)| format!("{name} ({} at most)", units::percent(*share)))
+            .collect();
+        self.0.retain(|part| little.iter().all(|(gone, ..)| gone != part));
+        let sentence = format!("Too little of any total to have a column: {}.", told.join(", "));
+        (self, (!told.is_empty()).then_some(sentence))
     }
 
     /// The stages alone.
@@ -86,6 +105,11 @@ impl Parts {
 /// The heading of a metric that is a part of the time.
 pub(super) fn part_title(metric: Metric) -> &'static str {
     metric.stage().map_or(UNATTRIBUTED_TITLE, title)
+}
+
+/// The same in a sentence.
+pub(super) fn part_in_prose(metric: Metric) -> &'static str {
+    metric.stage().map_or("what no stage covers", in_prose)
 }
 
 fn title(stage: Stage) -> &'static str {
@@ -122,44 +146,17 @@ fn activity_title(activity: Activity) -> &'static str {
     }
 }
 
-/// Each cell's share of its time that a part takes; of a part it does not have, none.
-fn shares(part: Part, cells: &[&CellSummary]) -> Vec<f64> {
+/// The largest share of any cell's time that a part takes; none where no cell has a time.
+fn largest_share(part: Part, cells: &[&CellSummary]) -> Option<f64> {
     let share = |cell: &&CellSummary| {
         let total: f64 = cell.stages_s.as_ref()?.0.iter().map(|(_, seconds)| seconds).sum();
         (total > 0.0).then(|| part.seconds(cell).unwrap_or(0.0) / total)
     };
-    cells.iter().filter_map(share).collect()
-}
-
-/// The largest share of any cell that no span covers.
-pub(super) fn most_unattributed(cells: &[&CellSummary]) -> f64 {
-    shares(Part::Unattributed, cells).into_iter().fold(0.0, f64::max)
-}
-
-/// `The bottleneck is ASR: it takes 87.4 % of stage 1 (median over 4 cells, 80.1 % to 90.2 %).`
-pub(super) fn bottleneck(what: &str, cells: &[&CellSummary]) -> Option<String> {
-    let parts = Stage::ALL.iter().map(|&stage| Part::Stage(stage)).chain([Part::Unattributed]);
-    let medians = parts.filter_map(|part| {
-        let shares = shares(part, cells);
-        Some((part, stats::median(&shares)?, shares))
-    });
-    // The first of the pipeline where two are equal.
-    let (part, median, shares) = medians.reduce(|most, next| if next.1 > most.1 { next } else { most })?;
-    let name = match part {
-        Part::Stage(stage) | Part::Activity(stage, _) => in_prose(stage),
-        Part::Unattributed => "what no stage covers",
-    };
-    let is_dummy = |cell: &&&CellSummary| cell.dummy_weights && cell.stages_s.is_some();
-    let dummy = cells.iter().find(is_dummy).map(|_| ", dummy weights").unwrap_or_default();
-    Some(format!(
-        "The bottleneck is {name}: it takes {} of {what} ({}{dummy}).",
-        units::percent(median),
-        spread(&shares)
-    ))
+    cells.iter().filter_map(share).reduce(f64::max)
 }
 
 /// `1 cell`, or `median over 4 cells, 80.1 % to 90.2 %`.
-fn spread(shares: &[f64]) -> String {
+pub(super) fn spread(shares: &[f64]) -> String {
     if let [_] = shares {
         return count(1, "cell");
     }

@@ -3,6 +3,7 @@
 use reelbench_protocol::CellKind;
 use serde_json::Value;
 
+use super::table::Cell;
 use crate::outcome::{Instability, Outcome, Place};
 use crate::summary::CellSummary;
 
@@ -23,6 +24,27 @@ pub(crate) fn status(cell: &CellSummary) -> String {
         Some(detail) => format!("{word} ({detail})"),
         None => word.to_owned(),
     }
+}
+
+/// The longest reason that a table's row shows.
+const LONGEST_REASON: usize = 100;
+
+/// The status with the beginning of the reason, unless the cell is ok.
+pub(super) fn status_with_reason(cell: &CellSummary) -> Cell {
+    let status = Cell::from(status(cell));
+    let Some(reason) = &cell.reason else { return status };
+    // The status has said where.
+    let place = place_words(cell.place).map(|place| format!("{place}: ")).unwrap_or_default();
+    let reason = reason.strip_prefix(&place).unwrap_or(reason);
+    let line = reason.lines().next().unwrap_or_default();
+    let short: String = line.chars().take(LONGEST_REASON).collect();
+    let more = if short.len() < reason.len() { "…" } else { "" };
+    status.with_note(format!("– {}{more}", short.trim_end()))
+}
+
+/// Whether every cell without a cache says so in its status, so that no column needs to.
+pub(super) fn tell_of_cache<'a>(mut cells: impl Iterator<Item = &'a CellSummary>) -> bool {
+    cells.all(|cell| cell.outcome.is_measured() || cache_words(cell).is_none())
 }
 
 fn cache_words(cell: &CellSummary) -> Option<String> {

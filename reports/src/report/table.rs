@@ -57,6 +57,27 @@ pub struct Cell {
     pub value: Option<f64>,
 }
 
+impl Table {
+    /// Takes out those of the named columns that say the same in every row, and gives the sentence that says it instead:
+    /// `In every row: Video sintel.` A table of one row keeps its columns.
+    pub(crate) fn take_constant(&mut self, titles: &[&str]) -> Option<String> {
+        let (first, others) = self.rows.split_first().filter(|(_, others)| !others.is_empty())?;
+        let is_constant = |index: usize| others.iter().all(|row| row.get(index) == first.get(index));
+        let wanted = |column: &Column| titles.contains(&column.title.as_str());
+        let constant: Vec<usize> = (0..self.columns.len())
+            .filter(|&index| self.columns.get(index).is_some_and(wanted) && is_constant(index))
+            .collect();
+        let words =
+            |&index: &usize| Some(format!("{} {}", self.columns.get(index)?.title, first.get(index)?.text));
+        let words: Vec<String> = constant.iter().filter_map(words).collect();
+        for &index in constant.iter().rev() {
+            self.columns.remove(index);
+            self.rows.iter_mut().for_each(|row| drop(row.remove(index)));
+        }
+        (!words.is_empty()).then(|| format!("In every row: {}.", words.join(", ")))
+    }
+}
+
 impl Column {
     /// A column of words.
     pub(crate) fn left(title: impl Into<String>) -> Self {

@@ -30,3 +30,7 @@ mod stage1_outcomes;
 mod stage1_times;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod tables;
+#[cfg(test)]
+mod trade_offs;

@@ -1,8 +1,6 @@
 //! Stage 1's times: overlapping spans, waiting, and what side by side saves.
 
-use reelbench_protocol::{
-    Activity, CellEnd, Failure, FailureKind, JournalEvent, Output, RepeatResult, Stage,
-};
+use reelbench_protocol::{Activity, CellEnd, Failure, FailureKind, JournalEvent, Output, Stage};
 use reelbench_reports::{Template, rebuild};
 use serde_json::json;
 
@@ -47,34 +45,6 @@ fn waiting_is_told_from_working() {
         "{report}"
     );
     assert!(report.contains("|    ASR | ASR Computing | ASR Network | ASR Rate Limit |"), "{report}");
-}
-
-#[test]
-fn the_row_reads_like_the_reports_this_replaces() {
-    let cell = full_cell("argentina-v-france", AT_REST);
-    let minutes = |tenths: u64| tenths * 6_000;
-    let run = run_of(&[&cell], |cell, _| {
-        let mut start = 0;
-        let stages = [(Stage::Scene, 1), (Stage::Asr, 249), (Stage::Ast, 32), (Stage::Yolo, 3)];
-        let spans = stages.map(|(stage, tenths)| {
-            let span = span(stage, Activity::Compute, start, minutes(tenths));
-            start += minutes(tenths);
-            span
-        });
-        RepeatResult {
-            media_s: 459.0,
-            ..result_of(cell, minutes(285), spans.into(), Output::Stage1(found()))
-        }
-    });
-    rebuild(run.write(), &Template::Embedded).unwrap();
-    let report = read(run.write(), "report.md");
-    let row = "| **argentina-v-france** (dummy weights) |        7m 39s |      28.5 min | 0.1 min | 24.9 min | 3.2 min | 0.3 min |\n";
-    assert!(report.contains(row), "{report}");
-    assert!(report.contains("What no stage covers is at most 0.0 % of a total."), "{report}");
-    assert!(
-        report.contains("The bottleneck is ASR: it takes 87.4 % of stage 1 (1 cell, dummy weights)."),
-        "{report}"
-    );
 }
 
 #[test]
