@@ -33,8 +33,14 @@ pub struct Estimate {
     pub words: String,
 }
 
+impl Estimate {
+    fn finite_interval(&self) -> Option<(f64, f64)> {
+        self.interval.filter(|(lo, hi)| lo.is_finite() && hi.is_finite())
+    }
+}
+
 impl Intervals {
-    /// Draws it; a row whose value is no finite number is left out. The axis is logarithmic where values lie far apart.
+    /// Draws it; a row whose value is no finite number is left out, and so is such an interval. The axis is logarithmic where values lie far apart.
     pub fn svg(&self) -> String {
         let shown: Vec<&Estimate> = self.rows.iter().filter(|row| row.value.is_finite()).collect();
         let names: Vec<&Name> = shown.iter().map(|row| &row.name).collect();
@@ -42,7 +48,7 @@ impl Intervals {
         let rows = Rows::new(names.iter().copied(), &words, 0);
         let shown = &shown[..rows.len()];
         let values = shown.iter().flat_map(|row| {
-            let (lo, hi) = row.interval.unwrap_or((row.value, row.value));
+            let (lo, hi) = row.finite_interval().unwrap_or((row.value, row.value));
             [lo, row.value, hi]
         });
         let values: Vec<f64> = values.chain([self.limit.0]).collect();
@@ -57,7 +63,7 @@ impl Intervals {
         for (index, (row, &y)) in shown.iter().zip(&rows.middles).enumerate() {
             let x = scale.place(row.value);
             canvas.group(&format!("{}: {}", row.name.full(), row.words), |canvas| {
-                if let Some((lo, hi)) = row.interval {
+                if let Some((lo, hi)) = row.finite_interval() {
                     let (lo, hi) = (scale.place(lo), scale.place(hi));
                     canvas.polyline(&[(lo, y), (hi, y)], "rb-line rb-1");
                     for end in [lo, hi] {
@@ -68,7 +74,7 @@ impl Intervals {
             });
             rows.value(&mut canvas, index, &row.words);
         }
-        rows.axis_title(&mut canvas, &self.axis);
+        rows.axis_title(&mut canvas, &format!("{}{}", self.axis, scale.remark()));
         canvas.finish(&self.heading)
     }
 }

@@ -11,18 +11,26 @@
 //! The SVG is written by hand because the libraries at hand cannot do that: `plotters` writes fixed colours into
 //! every mark, and knows neither classes nor titles; `charming` needs a JavaScript engine to draw.
 
+mod drift;
 mod intervals;
+mod label;
 mod legend;
+mod pareto;
+mod plot;
 mod rows;
 mod scale;
 mod stacks;
 mod svg;
 mod text;
 mod theme;
+mod timeline;
 
+pub use drift::{Drift, Sample};
 pub use intervals::{Estimate, Intervals};
+pub use pareto::{Better, Candidate, Measure, Pareto};
 pub use rows::{MOST_ROWS, Name};
 pub use stacks::{Stack, Stacks};
+pub use timeline::{Bar, Lane, Timeline, Work};
 
 use svg::{Anchor, Canvas};
 

@@ -72,6 +72,11 @@ impl Scale {
         &self.ticks
     }
 
+    /// What a reader must know about it, to stand behind its title.
+    pub(crate) fn remark(&self) -> &'static str {
+        if self.is_log { " (logarithmic)" } else { "" }
+    }
+
     /// Whether equal ratios take equal room.
     pub(crate) fn is_log(&self) -> bool {
         self.is_log

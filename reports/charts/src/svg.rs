@@ -65,8 +65,11 @@ impl Canvas {
         self.push(format_args!("</circle>\n"));
     }
 
-    /// A line through several places.
+    /// A line through several places; through fewer than two there is none.
     pub(crate) fn polyline(&mut self, places: &[Place], class: &str) {
+        if places.len() < 2 {
+            return;
+        }
         let points: Vec<String> =
             places.iter().map(|&(x, y)| format!("{},{}", self.x(x), self.y(y))).collect();
         self.push(format_args!("<polyline points=\"{}\" class=\"{class}\"/>\n", points.join(" ")));
