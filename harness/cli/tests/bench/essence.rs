@@ -68,50 +68,66 @@ enum Column {
     Kept,
     /// A speed without a unit.
     Speed,
-    /// Whether it is there follows from the times.
-    Unattributed,
+    /// What it says, or whether it is there, follows from the times.
+    Hidden,
 }
 
 impl Column {
-    fn of(title: &str) -> Self {
+    fn of(title: &str, section: &str) -> Self {
         match title {
+            // Stages that take too little of any total have no column.
+            "Unattributed" | "Scene" | "ASR" | "AST" | "YOLO" | "Frames" | "Preprocess" | "Vision" | "Prefill"
+            | "Decode" | "Load (not included)" => Self::Hidden,
+            "Model" | "Knob" | "Value" | "Instead of" | "Pairs" => Self::Kept,
+            _ if section == KNOBS => Self::Hidden,
             "Tokens/s" => Self::Speed,
-            "Unattributed" => Self::Unattributed,
             _ => Self::Kept,
         }
     }
 }
 
+/// Its figures are ratios of times.
+const KNOBS: &str = "## What each knob does";
+
+/// Beginnings of sentences that follow from the times.
+const FROM_TIMES: [&str; 5] = [
+    "The bottleneck is ",
+    "Bounds, not measured",
+    "Measured: ",
+    "Too little of any total ",
+    "In every row: Load (not included)",
+];
+
 /// The report's lines that are not empty: columns of tables without padding, numbers with a unit of time, speed or memory
-/// hidden, without what is said about noise and about time that no stage covers.
+/// hidden, without what is said about noise and what follows from the times.
 fn report(text: &str) -> Vec<String> {
     let mut section = "";
-    let without_noise = text.lines().filter(|line| {
+    let kept = text.lines().filter_map(|line| {
         if line.starts_with("## ") {
             section = line;
         }
-        section != "## Noise" && !line.is_empty() && !line.starts_with("What no stage covers is ")
+        let is_prose = !line.starts_with(['|', '#']);
+        let from_times = FROM_TIMES.iter().any(|beginning| line.starts_with(beginning));
+        let is_hidden = section == "## Noise" || line.is_empty() || from_times || (is_prose && section == KNOBS);
+        (!is_hidden).then_some((section, line))
     });
     // Those of the table at hand; none outside of a table.
     let mut columns: Option<Vec<Column>> = None;
-    let lines = without_noise.map(|line| {
+    let lines = kept.map(|(section, line)| {
         let line = line
             .split_once(" noise finding")
             .map_or(line, |(verdict, _)| verdict.trim_end_matches(|c: char| c.is_ascii_digit()).trim_end());
         if line.starts_with("- **Run**") {
             return "- **Run**".to_owned();
         }
-        // What takes longest follows from the times.
-        if line.starts_with("The bottleneck is ") {
-            return "The bottleneck".to_owned();
-        }
         if !line.starts_with('|') {
             columns = None;
             return without_measured(line);
         }
         let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
-        let columns = columns.get_or_insert_with(|| cells.iter().map(|title| Column::of(title)).collect());
-        let kept = cells.iter().zip(columns).filter(|(_, column)| **column != Column::Unattributed);
+        let columns = columns
+            .get_or_insert_with(|| cells.iter().map(|title| Column::of(title, section)).collect());
+        let kept = cells.iter().zip(columns).filter(|(_, column)| **column != Column::Hidden);
         let cells = kept.map(|(cell, column)| {
             if cell.starts_with("---") {
                 "---".to_owned()
@@ -191,7 +207,7 @@ fn a_row_a_sample_or_a_word_that_is_lost_shows() {
     ];
     assert_eq!(report(&text.replace("--:", "---:")), told);
     let covered = report(
-        "| Video | AST |\n| --- | --- |\n| a | 2 ms |\n\nWhat no stage covers is at most 0.1 % of a total.",
+        "| Video | AST |\n| --- | --- |\n| a | 2 ms |\n\nToo little of any total to have a column: what no stage covers (0.1 % at most).",
     );
     let uncovered = report("| Video | AST | Unattributed |\n| --- | --- | --- |\n| a | 2 ms | 1 ms |");
     assert_eq!(covered, uncovered);
