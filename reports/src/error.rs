@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use reelbench_protocol::ManifestError;
 use reelbench_references::ReferenceError;
 
+use crate::lookups::DeadEnd;
+
 /// Why a run directory cannot be read, or its report not be written.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
@@ -80,12 +82,28 @@ pub enum ReportError {
         problem: OrderProblem,
     },
     /// A template that is wrong, or that asks for what the report does not have.
-    #[error("template {name}: {}", template_words(source))]
+    #[error("template {name}: {}", template_words(source, dead_end.as_ref()))]
     Template {
         /// The template's file name.
         name: String,
         /// Why, and in which line.
         source: minijinja::Error,
+        /// The name that does not exist, as far as it can be told.
+        dead_end: Option<DeadEnd>,
+    },
+    /// A template whose name does not say what its text is called.
+    #[error(
+        "template {}: its name says nothing of what its text is called: name it after that with .j2 behind, such as \
+         page.html.j2, or say --output FILE", .0.display()
+    )]
+    TemplateName(PathBuf),
+    /// A template's text would take the place of something that is not made from a template.
+    #[error("{}: {what} and is not overwritten; give the text another name with --output FILE", path.display())]
+    Occupied {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
     },
     /// A value that has no JSON.
     #[error("cannot be written as JSON: {0}")]
@@ -127,8 +145,11 @@ pub enum OrderProblem {
 }
 
 /// A template error in one line, with its place.
-fn template_words(error: &minijinja::Error) -> String {
+fn template_words(error: &minijinja::Error, dead_end: Option<&DeadEnd>) -> String {
     let place = error.line().map(|line| format!("line {line}: ")).unwrap_or_default();
+    if let Some(dead_end) = dead_end {
+        return format!("{place}{dead_end}");
+    }
     let detail = error.detail().map(|detail| format!(": {detail}")).unwrap_or_default();
     format!("{place}{}{detail}", error.kind())
 }

@@ -8,10 +8,13 @@ mod charts;
 mod comparable;
 mod comparison;
 mod error;
+mod export;
+mod files;
 mod gate;
 mod html;
 mod knobs;
 mod load;
+mod lookups;
 mod markdown;
 mod noise;
 mod outcome;
@@ -25,6 +28,7 @@ mod run;
 mod samples;
 mod settings;
 mod shares;
+mod splice;
 mod summary;
 mod tables;
 mod units;
@@ -36,12 +40,15 @@ pub use comparison::{
     Limit, Overview, OverviewRow, Pairing, Presence, RunName, Said, StageChange,
 };
 pub use error::{OrderProblem, ReportError};
+pub use export::{Export, ExportError, TableName};
+pub use files::replace as replace_file;
 pub use gate::{
     Calibration, CellNoise, Check, CheckCounts, CheckVerdict, Gate, GateVerdict, SelfTest,
     VERDICT_FORMAT_VERSION,
 };
 pub use knobs::{KnobEffect, Moved, Over, Ratio, ScoreDifference, TOKENS_OUT, WEIGHTS_BYTES};
-pub use load::{FRAMES_FOLDER, JOURNAL_FILE, MANIFEST_FILE, STAGE1_FOLDER};
+pub use load::{FRAMES_FOLDER, JOURNAL_FILE, KEPT, MANIFEST_FILE, STAGE1_FOLDER};
+pub use lookups::DeadEnd;
 pub use noise::{NoiseFinding, NoiseKind, machine_noise};
 pub use outcome::{Instability, Judgement, Outcome, Place, judge};
 pub use rebuild::{Rebuilt, Results, rebuild};
@@ -52,5 +59,6 @@ pub use report::{
     Report, Saving, Section, Setup, Table, Verdict,
 };
 pub use run::{CellRecord, Completion, EarlyEnd, Observed, Run};
+pub use splice::{MarkerProblem, SpliceError, Spliced, splice};
 pub use summary::{ActivityTimes, CellSummary, InOrder, Rtf, StageTimes, Summary, WallTime};
 pub use tables::Tables;

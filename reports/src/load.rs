@@ -8,6 +8,7 @@ use reelbench_protocol::{Conditions, JournalEvent, JournalLine, Manifest, Repeat
 use serde::Deserialize;
 
 use crate::error::ReportError;
+use crate::references::REFERENCES_FOLDER;
 use crate::run::{Replay, Run};
 
 /// Name of the manifest in a run directory.
@@ -18,6 +19,9 @@ pub const JOURNAL_FILE: &str = "journal.jsonl";
 pub const STAGE1_FOLDER: &str = "stage1";
 /// Folder of the frames that captioners were shown, one folder per cell, in a run directory.
 pub const FRAMES_FOLDER: &str = "frames";
+/// What a run directory holds beside what is rebuilt; nothing else has it.
+pub const KEPT: [&str; 6] =
+    [MANIFEST_FILE, "matrix.yaml", JOURNAL_FILE, "logs", FRAMES_FOLDER, REFERENCES_FOLDER];
 
 impl Run {
     /// Reads the manifest and the journal of a run directory.

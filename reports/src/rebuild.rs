@@ -13,12 +13,12 @@ use crate::markdown::{self, Reader};
 use crate::outcome::judge;
 use crate::quality::Quality;
 use crate::references::References;
-use crate::render::{Template, render};
+use crate::render::{REPORT_FILE, Template, render};
 use crate::report::{Counts, Report};
 use crate::run::Run;
 use crate::summary::Summary;
 use crate::tables::{Rows, Tables};
-use crate::{html, load, outputs};
+use crate::{files, html, load, outputs};
 
 /// Everything a run comes to, in memory.
 #[derive(Debug, Clone)]
@@ -64,7 +64,7 @@ pub struct Rebuilt {
     pub main_table: String,
     /// The tables of scores for a terminal, those that have rows.
     pub quality_tables: Vec<String>,
-    /// The report.
+    /// The report, or what was made of it with a template of one's own.
     pub report_path: PathBuf,
     /// Every file written, the report included.
     pub paths: Vec<PathBuf>,
@@ -73,14 +73,19 @@ pub struct Rebuilt {
 }
 
 /// Writes `summary.json`, the Parquet files, `outputs.jsonl`, `stage1/`, `charts/`, `report.html` and `report.md` into a run
-/// directory. Each file is replaced as a whole, so that a reader never sees half of one. Charts of an earlier time that the
-/// run no longer has are removed.
+/// directory, and what a template of one's own makes of the report. Each file is replaced as a whole, so that a reader
+/// never sees half of one. Charts of an earlier time that the run no longer has are removed.
 ///
 /// # Errors
-/// When the run cannot be read, the template does not fit, or a file cannot be written or removed.
+/// When the run cannot be read, the template does not fit or its text would overwrite something else, or a file cannot
+/// be written or removed.
 pub fn rebuild(dir: &Path, template: &Template) -> Result<Rebuilt, ReportError> {
     let results = Results::load(dir)?;
-    let markdown = render(&results.report, template)?;
+    let markdown = render(&results.report, &Template::Embedded)?;
+    let own = match template {
+        Template::Embedded => None,
+        Template::File { .. } => Some((template.output(dir)?, render(&results.report, template)?)),
+    };
     let page = html::page(&results, &dir.join(load::FRAMES_FOLDER))?;
     let Results { run, summary, tables, report, .. } = results;
     let mut writer = Writer { dir, paths: Vec::new() };
@@ -98,7 +103,11 @@ pub fn rebuild(dir: &Path, template: &Template) -> Result<Rebuilt, ReportError> 
     }
     remove_stale_charts(dir, &report.charts)?;
     writer.write("report.html", page.as_bytes())?;
-    let report_path = writer.write("report.md", markdown.as_bytes())?;
+    let mut report_path = writer.write(REPORT_FILE, markdown.as_bytes())?;
+    if let Some((output, text)) = own {
+        writer.write_own(&output, template, text.as_bytes())?;
+        report_path = output;
+    }
     Ok(Rebuilt {
         counts: report.verdict.counts,
         main_table: markdown::table(report.main_table(), Reader::Terminal),
@@ -133,9 +142,34 @@ struct Writer<'a> {
 
 impl Writer<'_> {
     fn write(&mut self, name: &str, bytes: &[u8]) -> Result<PathBuf, ReportError> {
-        let path = self.dir.join(name);
-        replace(&path, bytes).map_err(|source| ReportError::Write { path: path.clone(), source })?;
-        self.paths.push(path.clone());
+        self.replace(self.dir.join(name), bytes)
+    }
+
+    /// Writes what a template made of the report, unless that would cost another file.
+    fn write_own(&mut self, output: &Path, template: &Template, bytes: &[u8]) -> Result<(), ReportError> {
+        let occupied = |what| ReportError::Occupied { path: output.to_owned(), what };
+        let place = fs::canonicalize(output).ok();
+        let is_at = |path: &Path| place.is_some() && fs::canonicalize(path).ok() == place;
+        let holds = |kept: &Path| place.as_ref().is_some_and(|place| place.starts_with(kept));
+        let is_kept = |name: &&str| fs::canonicalize(self.dir.join(name)).is_ok_and(|kept| holds(&kept));
+        if matches!(template, Template::File { path, .. } if is_at(path)) {
+            return Err(occupied("it is the template itself"));
+        }
+        if load::KEPT.iter().any(is_kept) {
+            return Err(occupied("it is what the run was made from or found"));
+        }
+        let report = self.dir.join(REPORT_FILE);
+        if self.paths.iter().any(|path| *path != report && is_at(path)) {
+            return Err(occupied("it is a file of every run directory"));
+        }
+        self.replace(output.to_owned(), bytes).map(drop)
+    }
+
+    fn replace(&mut self, path: PathBuf, bytes: &[u8]) -> Result<PathBuf, ReportError> {
+        files::replace(&path, bytes).map_err(|source| ReportError::Write { path: path.clone(), source })?;
+        if !self.paths.contains(&path) {
+            self.paths.push(path.clone());
+        }
         Ok(path)
     }
 }
@@ -151,16 +185,4 @@ fn remove_stale_charts(dir: &Path, charts: &Charts) -> Result<(), ReportError> {
         }
     }
     Ok(())
-}
-
-/// Writes beside the file, then renames.
-fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    let mut name = path.file_name().unwrap_or(OsStr::new("file")).to_owned();
-    name.push(".part");
-    let part = path.with_file_name(name);
-    fs::write(&part, bytes)?;
-    fs::rename(&part, path)
 }

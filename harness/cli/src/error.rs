@@ -7,7 +7,7 @@ use reelbench_exec::{DirectoryError, ExecError, JournalError, RunnerError};
 use reelbench_fetch::FetchError;
 use reelbench_matrix::{MatrixError, WeightsError};
 use reelbench_protocol::{AsrEngine, Change, Failure};
-use reelbench_reports::ReportError;
+use reelbench_reports::{ExportError, ReportError, SpliceError};
 
 use crate::exit_code::Exit;
 
@@ -38,6 +38,18 @@ pub(crate) enum BenchError {
     Directory(#[from] DirectoryError),
     #[error(transparent)]
     Report(#[from] ReportError),
+    #[error(transparent)]
+    Export(#[from] ExportError),
+    #[error(transparent)]
+    Splice(#[from] SpliceError),
+    #[error("{option} says something only with {with}")]
+    Pointless { option: &'static str, with: &'static str },
+    #[error(
+        "{}; `bench report {} --splice FILE` brings the file up to date",
+        places.iter().map(|(path, line)| format!("{}:{line}: not what the report says", path.display())).collect::<Vec<_>>().join("\n"),
+        dir.display()
+    )]
+    Stale { places: Vec<(PathBuf, usize)>, dir: PathBuf },
     #[error(transparent)]
     Journal(#[from] JournalError),
     #[error(
@@ -95,6 +107,7 @@ impl BenchError {
             | Self::NeitherRunNorMatrix(_)
             | Self::NoReferenceOfRun { .. }
             | Self::NoSlowdown(_)
+            | Self::Pointless { .. }
             | Self::NoSuchFile(_) => Exit::Invalid,
             Self::Runner(RunnerError::Stopped) | Self::SessionInterrupted(_) => Exit::Interrupted,
             Self::SessionOutOfTime(_) => Exit::CellsNotOk,

@@ -5,6 +5,10 @@ mod agreeing;
 #[cfg(test)]
 mod comparable;
 #[cfg(test)]
+mod documents;
+#[cfg(test)]
+mod exports;
+#[cfg(test)]
 mod fixtures;
 #[cfg(test)]
 mod gate;
@@ -23,6 +27,8 @@ mod rendering;
 #[cfg(test)]
 mod settings;
 #[cfg(test)]
+mod splices;
+#[cfg(test)]
 mod stage1_fixtures;
 #[cfg(test)]
 mod stage1_outcomes;
@@ -32,5 +38,7 @@ mod stage1_times;
 mod support;
 #[cfg(test)]
 mod tables;
+#[cfg(test)]
+mod templates;
 #[cfg(test)]
 mod trade_offs;

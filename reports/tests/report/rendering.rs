@@ -169,13 +169,16 @@ fn a_template_of_ones_own() {
     let path = run.write().join("mine.md.j2");
     let mine = |source: &str| {
         fs::write(&path, source).unwrap();
-        render(&results.report, &Template::File(path.clone()))
+        render(&results.report, &Template::File { path: path.clone(), output: None })
     };
     let text = mine("{% for cell in cells %}{{ cell.requested.use_cache is defined }} {% endfor %}").unwrap();
     assert_eq!(text, "False True True ");
     assert_eq!(mine("{{ setup.machine.cpu }}\n").unwrap(), "Test CPU \\| 3 GHz\n");
     let error = mine("a\n{{ verdict.txt }}").unwrap_err().to_string();
-    assert_eq!(error, "template mine.md.j2: line 2: undefined value");
+    assert_eq!(
+        error,
+        "template mine.md.j2: line 2: `verdict` has no `txt`; did you mean `text`? it has counts, text"
+    );
     let error = mine("{% if %}").unwrap_err().to_string();
     assert!(error.starts_with("template mine.md.j2: line 1: syntax error: "), "{error}");
 }

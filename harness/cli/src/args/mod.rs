@@ -3,6 +3,7 @@
 mod fetch;
 mod gate;
 mod probe;
+mod report;
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ use reelbench_protocol::Device;
 pub(crate) use fetch::FetchArgs;
 pub(crate) use gate::{CalibrateArgs, CompareArgs, Differences, GateArgs, SessionArgs, SlowedStage};
 pub(crate) use probe::{CaptionArgs, DetectArgs, ProbeCommand, ScenesArgs, TagArgs, TranscribeArgs};
+pub(crate) use report::{ReportArgs, ReportJob, Stale};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -24,7 +26,7 @@ const STYLES: Styles = Styles::styled()
     .placeholder(AnsiColor::Cyan.on_default());
 
 /// What people type.
-pub(crate) const EXAMPLES: &str = "\
+const EXAMPLES: &str = "\
   bench matrix.yaml                         plan, run and report
   bench plan matrix.yaml                    what would be done, and how long it takes; nothing runs
   bench fetch matrix.yaml                   download the models and films it needs
@@ -32,6 +34,7 @@ pub(crate) const EXAMPLES: &str = "\
   bench run matrix.yaml --only 'kind=caption,quantization=none|q4k,num_beams!=1'
   bench run matrix.yaml --resume runs/seed-table-20260102T030405Z
   bench report runs/seed-table-20260102T030405Z
+  bench report runs/seed-table-20260102T030405Z --format csv
   bench score runs/seed-table-20260102T030405Z --matrix matrix.yaml
   bench compare runs/before runs/after
   bench gate --matrix matrix.yaml --base old/bench-runner --head new/bench-runner
@@ -110,8 +113,8 @@ pub(crate) enum Command {
     Plan(PlanArgs),
     /// Download the models and films that a matrix needs, and verify them
     Fetch(FetchArgs),
-    /// Render the report again from a run directory
-    Report(ReportArgs),
+    /// Render the report again from a run directory, write it in another format, or put its tables into a file
+    Report(Box<ReportArgs>),
     /// Score a run's outputs against references again; nothing is measured
     Score(ScoreArgs),
     /// Compare two runs, in both directions
@@ -355,17 +358,6 @@ impl PlanArgs {
     pub(crate) fn misfits(&self) -> Misfits {
         Misfits::of(self.force)
     }
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ReportArgs {
-    /// The run directory
-    pub(crate) dir: PathBuf,
-    /// A minijinja template in place of the built-in report.md.j2
-    #[arg(long, value_name = "FILE")]
-    pub(crate) template: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) output: OutputArgs,
 }
 
 #[derive(Debug, Args)]

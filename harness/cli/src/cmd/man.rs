@@ -8,7 +8,7 @@ use clap::{Command, CommandFactory};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
-use crate::args::{Cli, EXAMPLES, EXIT_CODES, ManArgs};
+use crate::args::{Cli, EXIT_CODES, ManArgs};
 use crate::error::BenchError;
 use crate::exit_code::Exit;
 use crate::print;
@@ -52,9 +52,9 @@ fn page(command: &Command) -> io::Result<Vec<u8>> {
         man.render_subcommands_section(&mut page)?;
     }
     let mut rest = Roff::new();
-    if command.get_display_name().is_none_or(|name| name == "bench") {
+    if let Some(examples) = examples(command) {
         rest.control("SH", ["EXAMPLES"]).control("nf", []);
-        for example in EXAMPLES.lines() {
+        for example in examples.lines() {
             rest.text([roman(example.trim())]);
         }
         rest.control("fi", []);
@@ -68,4 +68,11 @@ fn page(command: &Command) -> io::Result<Vec<u8>> {
         man.render_version_section(&mut page)?;
     }
     Ok(page)
+}
+
+/// The examples of a command's help, without their heading.
+fn examples(command: &Command) -> Option<String> {
+    let help = command.get_after_help()?.to_string();
+    let (_, examples) = help.split_once("Examples:\n")?;
+    examples.split("\n\n").next().map(str::to_owned)
 }

@@ -23,6 +23,7 @@ mod plan_times;
 mod probes;
 mod progress;
 mod provenance;
+mod reports;
 #[cfg(target_os = "linux")]
 mod resume;
 mod score;
