@@ -11,6 +11,7 @@ mod error;
 mod export;
 mod files;
 mod gate;
+mod history;
 mod html;
 mod knobs;
 mod load;
@@ -46,6 +47,7 @@ pub use gate::{
     Calibration, CellNoise, Check, CheckCounts, CheckVerdict, Gate, GateVerdict, SelfTest,
     VERDICT_FORMAT_VERSION,
 };
+pub use history::{CellHistory, History, HistoryRun, PastRun, Point, PointChange};
 pub use knobs::{KnobEffect, Moved, Over, Ratio, ScoreDifference, TOKENS_OUT, WEIGHTS_BYTES};
 pub use load::{FRAMES_FOLDER, JOURNAL_FILE, KEPT, MANIFEST_FILE, STAGE1_FOLDER};
 pub use lookups::DeadEnd;

@@ -50,6 +50,10 @@ pub(crate) enum BenchError {
         dir.display()
     )]
     Stale { places: Vec<(PathBuf, usize)>, dir: PathBuf },
+    #[error("no run is left to show: give run directories, or folders with run directories in them")]
+    NoRuns,
+    #[error("{}: neither a run directory nor a folder of them", .0.display())]
+    NotAFolder(PathBuf),
     #[error(transparent)]
     Journal(#[from] JournalError),
     #[error(
@@ -108,6 +112,7 @@ impl BenchError {
             | Self::NoReferenceOfRun { .. }
             | Self::NoSlowdown(_)
             | Self::Pointless { .. }
+            | Self::NotAFolder(_)
             | Self::NoSuchFile(_) => Exit::Invalid,
             Self::Runner(RunnerError::Stopped) | Self::SessionInterrupted(_) => Exit::Interrupted,
             Self::SessionOutOfTime(_) => Exit::CellsNotOk,

@@ -54,6 +54,7 @@ fn dispatch(command: Command) -> Result<Exit, BenchError> {
         Command::Calibrate(args) => cmd::calibrate::calibrate(&args),
         Command::Report(args) => cmd::report::report(&args),
         Command::Score(args) => cmd::score::score(&args),
+        Command::History(args) => cmd::history::history(&args),
         Command::Probe(probe) => cmd::probe::probe(probe),
         Command::Doctor(args) => cmd::doctor::doctor(&args),
         Command::Man(args) => cmd::man::man(&args),

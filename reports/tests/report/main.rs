@@ -13,6 +13,8 @@ mod fixtures;
 #[cfg(test)]
 mod gate;
 #[cfg(test)]
+mod histories;
+#[cfg(test)]
 mod journal;
 #[cfg(test)]
 mod knobs;

@@ -17,7 +17,7 @@ use reelbench_protocol::Device;
 pub(crate) use fetch::FetchArgs;
 pub(crate) use gate::{CalibrateArgs, CompareArgs, Differences, GateArgs, SessionArgs, SlowedStage};
 pub(crate) use probe::{CaptionArgs, DetectArgs, ProbeCommand, ScenesArgs, TagArgs, TranscribeArgs};
-pub(crate) use report::{ReportArgs, ReportJob, Stale};
+pub(crate) use report::{HistoryArgs, ReportArgs, ReportJob, Stale};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -36,6 +36,7 @@ const EXAMPLES: &str = "\
   bench report runs/seed-table-20260102T030405Z
   bench report runs/seed-table-20260102T030405Z --format csv
   bench score runs/seed-table-20260102T030405Z --matrix matrix.yaml
+  bench history runs                        each cell's speed from run to run
   bench compare runs/before runs/after
   bench gate --matrix matrix.yaml --base old/bench-runner --head new/bench-runner
   bench probe transcribe talk.mp4 --weights models/whisper-tiny.en
@@ -117,6 +118,8 @@ pub(crate) enum Command {
     Report(Box<ReportArgs>),
     /// Score a run's outputs against references again; nothing is measured
     Score(ScoreArgs),
+    /// Show each cell's real-time factor over many runs, and where it changed
+    History(HistoryArgs),
     /// Compare two runs, in both directions
     Compare(CompareArgs),
     /// Judge a change: two runs, or two runners in one session; the exit code is the verdict
@@ -148,6 +151,7 @@ impl Command {
             Self::Fetch(args) => args.output.output(),
             Self::Report(args) => args.output.output(),
             Self::Score(args) => args.output.output(),
+            Self::History(args) => args.output.output(),
             Self::Compare(args) => args.output.output(),
             Self::Gate(args) => args.output.output(),
             Self::Calibrate(args) => args.output.output(),

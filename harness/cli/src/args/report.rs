@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{ArgGroup, Args, ValueEnum};
+use reelbench_matrix::Selection;
 use reelbench_protocol::Better;
 use reelbench_reports::{Export, TableName, Template};
 
@@ -18,6 +19,12 @@ Examples:
   bench report runs/today --format github-action-benchmark --better bigger --output bigger.json
   bench report runs/today --splice README.md                  the tables between the markers of a file
   bench report runs/today --splice README.md --check          exit 1 where they are not up to date";
+
+const HISTORY_EXAMPLES: &str = "\
+Examples:
+  bench history runs                                          every run in the folder
+  bench history runs/before runs/after --only model=llava*
+  bench history runs --json";
 
 #[derive(Debug, Args)]
 #[command(after_help = REPORT_EXAMPLES, group = ArgGroup::new("text").args(["template", "format"]))]
@@ -143,4 +150,17 @@ impl ReportArgs {
             }),
         }
     }
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = HISTORY_EXAMPLES)]
+pub(crate) struct HistoryArgs {
+    /// Run directories, or folders with run directories in them
+    #[arg(value_name = "DIR", required = true)]
+    pub(crate) dirs: Vec<PathBuf>,
+    /// Show only the cells that match, such as `model=llava*,use_cache=true`; --help has all of it
+    #[arg(long, value_name = "EXPR", long_help = super::only_help())]
+    pub(crate) only: Option<Selection>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }

@@ -5,6 +5,7 @@ pub(crate) mod compare;
 pub(crate) mod doctor;
 pub(crate) mod fetch;
 pub(crate) mod gate;
+pub(crate) mod history;
 pub(crate) mod man;
 pub(crate) mod plan;
 pub(crate) mod probe;

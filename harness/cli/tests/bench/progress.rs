@@ -70,7 +70,7 @@ fn a_manual_page_has_the_examples_and_every_exit_code() {
     for page in ["bench.1", "bench-run.1", "bench-plan.1", "bench-probe-scenes.1"] {
         assert!(workplace.read(&format!("pages/{page}")).starts_with(".ie"), "{page}");
     }
-    for (page, example) in [("bench-report.1", "\\-\\-format csv")]
+    for (page, example) in [("bench-report.1", "\\-\\-format csv"), ("bench-history.1", "bench history runs")]
     {
         let page = workplace.read(&format!("pages/{page}"));
         assert!(page.contains(".SH EXAMPLES") && page.contains(example), "{example} is not in\n{page}");

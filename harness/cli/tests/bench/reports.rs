@@ -1,4 +1,6 @@
-//! What `bench report` makes of runs.
+//! What `bench report` and `bench history` make of runs.
+
+use serde_json::Value;
 
 use crate::common::{Ended, Workplace};
 
@@ -143,4 +145,55 @@ fn a_template_of_ones_own() {
     );
     let told = refused(&workplace, "report runs/first --template absent.md.j2", 1);
     assert!(told.contains("absent.md.j2"), "{told}");
+}
+
+#[test]
+fn a_cell_over_several_runs() {
+    let workplace = measured("model=good");
+    workplace.bench("run matrix.yaml --runner fake --out runs/second").expect(3);
+    workplace.write("runs/broken/manifest.json", "{}");
+    workplace.write("runs/notes.txt", "no run");
+    let ended = workplace.bench("history runs runs/first --json").expect(0);
+    assert!(ended.stderr.contains("left out: [WORK]/runs/broken/manifest.json: "), "{}", ended.stderr);
+    let history = ended.json();
+    let runs = history["runs"].as_array().unwrap();
+    assert_eq!(runs.len(), 2, "a run that is named twice counts once");
+    assert!(runs[0]["started"].as_str().unwrap() <= runs[1]["started"].as_str().unwrap());
+    let cell = |model: &str| -> &Value {
+        let mut cells = history["cells"].as_array().unwrap().iter();
+        cells.find(|cell| cell["name"].as_str().unwrap().contains(model)).unwrap()
+    };
+    let points = cell("good")["points"].as_array().unwrap();
+    let summary = workplace.json("runs/second/summary.json");
+    let good = summary["cells"].as_array().unwrap().iter().find(|cell| cell["model"] == "good").unwrap();
+    assert_eq!(points[1]["rtf"], good["rtf"]);
+    assert_eq!(
+        (&points[1]["change"]["kind"], &points[1]["change"]["since"]),
+        (&"compared".into(), &0.into())
+    );
+    assert_eq!(cell("wavers")["points"].as_array().unwrap().len(), 1);
+
+    let text = workplace.bench("history runs --only model=good").expect(0).stdout;
+    assert!(text.contains("\nfilm good (dummy weights)  ") && !text.contains("wavers"), "{text}");
+}
+
+#[test]
+fn a_history_needs_runs_and_cells() {
+    let workplace = measured("kind=stage1");
+    workplace.write("empty/notes.txt", "no run");
+    let told = refused(&workplace, "history empty", 1);
+    assert!(told.contains("left out: [WORK]/empty: no run in it"), "{told}");
+    assert!(told.ends_with(
+        "no run is left to show: give run directories, or folders with run directories in them\n"
+    ));
+    assert!(refused(&workplace, "history absent", 2).contains("no such file: absent"));
+    assert!(
+        refused(&workplace, "history matrix.yaml", 2)
+            .contains("neither a run directory nor a folder of them")
+    );
+    let told = refused(&workplace, "history runs --only model=absent", 2);
+    assert!(told.contains("--only model=absent matches none of the 1 cells"), "{told}");
+    refused(&workplace, "history", 2);
+    let told = refused(&workplace, "history runs --only modle=good", 2);
+    assert!(told.contains("did you mean `model`?"), "{told}");
 }
