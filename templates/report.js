@@ -3,6 +3,8 @@
 (() => {
   const root = document.documentElement;
   const STORED_THEME = "reelbench-theme";
+  // Tables with no more rows have no filter of their own.
+  const FEW_ROWS = 3;
   const all = (selector, within = document) => [...within.querySelectorAll(selector)];
   const byId = (id) => document.getElementById(id);
 
@@ -90,7 +92,7 @@
     };
     input.addEventListener("input", apply);
     byId("filter-all").addEventListener("input", apply);
-    scroll.before(tools);
+    if (texts.length > FEW_ROWS) scroll.before(tools);
   }
 
   function copying() {
@@ -127,7 +129,7 @@
       }
       captions.forEach((caption) => { caption.hidden = !chosen.has(caption.dataset.column); });
       section.dataset.show = show.value;
-      byId("chosen").textContent = `${chosen.size} of ${columns.size} settings`;
+      byId("chosen").textContent = `${chosen.size} of ${columns.size} settings chosen`;
     };
     form.hidden = columns.size < 2;
     show.value = section.dataset.show;
@@ -137,6 +139,32 @@
     byId("open-all").addEventListener("click", () => scenes.forEach((scene) => { scene.open = true; }));
     byId("close-all").addEventListener("click", () => scenes.forEach((scene) => { scene.open = false; }));
     apply();
+  }
+
+  // Words about a mark come up at once, beside the pointer, in place of the browser's own slow ones.
+  function tooltips() {
+    const tip = document.createElement("div");
+    tip.className = "tip";
+    tip.hidden = true;
+    document.body.append(tip);
+    const words = new Map();
+    for (const title of all(".rb-chart :not(svg) > title")) {
+      words.set(title.parentElement, title.textContent);
+      title.remove();
+    }
+    const marked = (element) => (element && !words.has(element) ? marked(element.parentElement) : element);
+    addEventListener("pointermove", (event) => {
+      const mark = event.target.closest?.(".rb-chart") ? marked(event.target) : null;
+      tip.hidden = !mark;
+      if (!mark) return;
+      tip.textContent = words.get(mark);
+      const left = Math.min(event.clientX + 14, innerWidth - tip.offsetWidth - 8);
+      const below = event.clientY + 18;
+      const top = below + tip.offsetHeight > innerHeight ? event.clientY - tip.offsetHeight - 10 : below;
+      tip.style.left = `${Math.max(left, 8)}px`;
+      tip.style.top = `${top}px`;
+    });
+    addEventListener("scroll", () => { tip.hidden = true; }, { passive: true, capture: true });
   }
 
   function contents() {
@@ -179,10 +207,11 @@
     themes();
     for (const table of all("main table")) {
       sortable(table);
-      if (table.inOrder.length > 1) filterable(table);
+      filterable(table);
     }
     copying();
     chooser();
+    tooltips();
     contents();
     printing();
   });

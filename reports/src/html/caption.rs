@@ -164,8 +164,10 @@ fn beside(reference: &CellRecord, scene: &SceneCaption) -> (Standing, Vec<Piece>
     }
 }
 
+/// A text beside nothing: one piece, or none without words.
 fn plain(text: &str) -> Vec<Piece> {
-    vec![Piece { kind: Kind::Same, text: text.to_owned() }]
+    let piece = || Piece { kind: Kind::Same, text: text.to_owned() };
+    (!text.trim().is_empty()).then(piece).into_iter().collect()
 }
 
 fn length(scene: &SceneCaption) -> String {

@@ -2,11 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use reelbench_protocol::{CellId, CellKind, Output, Scene, SceneContext, Stage1Output};
+use reelbench_protocol::{CellId, CellKind, Output, Stage1Output, VideoId};
+use reelbench_references::FilmReferences;
 use serde::Serialize;
 
 use super::caption::{Caption, Captioner, Standing};
+use super::context::{Contexts, Line};
 use super::pictures::{Album, Picture};
+use crate::quality::references_of;
+use crate::rebuild::Results;
+use crate::references::References;
 use crate::report::{CellNames, Report};
 use crate::run::{CellRecord, Run};
 use crate::summary::Summary;
@@ -46,10 +51,14 @@ struct FilmScene {
     frames: Vec<Frame>,
     /// Absent where nobody listened.
     transcript: Option<Vec<Line>>,
+    /// What people wrote down as said, as far as they noted when.
+    known_transcript: Vec<Line>,
     /// Name and share of each sound; absent where nobody listened.
     sounds: Option<Vec<(String, String)>>,
     /// Name and number of each kind of object; absent where nobody looked.
     objects: Option<Vec<(String, u32)>>,
+    /// Captions that people wrote.
+    known_captions: Vec<String>,
     captions: Vec<Caption>,
     /// How many captions differ from their reference, how many have one, and how many there are not, for an error.
     differing: usize,
@@ -65,68 +74,71 @@ struct Frame {
     picture: Option<Picture>,
 }
 
-/// Something said.
-#[derive(Debug, Serialize)]
-struct Line {
-    at: String,
-    text: String,
-}
-
 /// A film as one stage-1 cell found its scenes, with the captioners that were given them.
 struct Cut<'a> {
     stage1: Option<usize>,
     title: String,
     found: Option<&'a Stage1Output>,
+    known: Option<&'a FilmReferences>,
     media_s: f64,
     captioners: Vec<&'a Captioner<'a>>,
 }
 
 /// Every film of the run that has captions, and every other one that stage 1 looked at.
-pub(super) fn films(
-    run: &Run,
-    summary: &Summary,
-    report: &Report,
-    captioners: &[Captioner<'_>],
-    album: &mut Album,
-) -> Vec<Film> {
-    let cuts = cuts(run, summary, captioners);
+pub(super) fn films(results: &Results, captioners: &[Captioner<'_>], album: &mut Album) -> Vec<Film> {
+    let Results { run, summary, report, references, .. } = results;
+    let cuts = cuts(run, summary, references, captioners);
     let share = MOST_BYTES / cuts.len().max(1);
     cuts.iter().map(|cut| film(cut, run, report, share, album)).collect()
 }
 
-fn cuts<'a>(run: &'a Run, summary: &Summary, captioners: &'a [Captioner<'a>]) -> Vec<Cut<'a>> {
+fn cuts<'a>(
+    run: &'a Run,
+    summary: &Summary,
+    references: &'a References,
+    captioners: &'a [Captioner<'a>],
+) -> Vec<Cut<'a>> {
     let index: BTreeMap<&CellId, usize> =
         run.cells.iter().enumerate().map(|(index, cell)| (&cell.planned.id, index)).collect();
     let mut cuts: Vec<Cut<'_>> = Vec::new();
     for captioner in captioners {
         let stage1 = captioner.record.planned.stage1_from.as_ref().and_then(|id| index.get(id).copied());
-        let video = captioner.record.spec().video.id.as_str();
-        match cuts.iter_mut().find(|cut| cut.stage1 == stage1 && cut.title == video) {
+        let video = &captioner.record.spec().video.id;
+        match cuts.iter_mut().find(|cut| cut.stage1 == stage1 && cut.title == video.as_str()) {
             Some(cut) => cut.captioners.push(captioner),
-            None => cuts.push(cut(run, stage1, video, vec![captioner])),
+            None => cuts.push(Cut::new(run, references, stage1, video, vec![captioner])),
         }
     }
     for (index, cell) in run.cells.iter().enumerate() {
-        let video = cell.spec().video.id.as_str();
-        let is_new = !cuts.iter().any(|cut| cut.title == video);
-        if is_new && cell.spec().kind() == CellKind::Stage1 && stage1_output(cell).is_some() {
-            cuts.push(cut(run, Some(index), video, Vec::new()));
+        let video = &cell.spec().video.id;
+        let is_new = !cuts.iter().any(|cut| cut.title == video.as_str());
+        if is_new && stage1_output(cell).is_some() {
+            cuts.push(Cut::new(run, references, Some(index), video, Vec::new()));
         }
     }
     tell_apart(&mut cuts, run, summary);
     cuts
 }
 
-fn cut<'a>(run: &'a Run, stage1: Option<usize>, video: &str, captioners: Vec<&'a Captioner<'a>>) -> Cut<'a> {
-    let record = stage1.and_then(|index| run.cells.get(index));
-    let lengths = captioners.iter().map(|captioner| captioner.record).chain(record);
-    let media_s = lengths.flat_map(CellRecord::measured).map(|repeat| repeat.media_s).next();
-    Cut {
-        stage1,
-        title: video.to_owned(),
-        found: record.and_then(stage1_output),
-        media_s: media_s.unwrap_or_default(),
-        captioners,
+impl<'a> Cut<'a> {
+    fn new(
+        run: &'a Run,
+        references: &'a References,
+        stage1: Option<usize>,
+        video: &VideoId,
+        captioners: Vec<&'a Captioner<'a>>,
+    ) -> Self {
+        let record = stage1.and_then(|index| run.cells.get(index));
+        let lengths = captioners.iter().map(|captioner| captioner.record).chain(record);
+        let media_s = lengths.flat_map(CellRecord::measured).map(|repeat| repeat.media_s).next();
+        Self {
+            stage1,
+            title: video.to_string(),
+            found: record.and_then(stage1_output),
+            known: references.get(video),
+            media_s: media_s.unwrap_or_default(),
+            captioners,
+        }
     }
 }
 
@@ -156,7 +168,7 @@ fn film(cut: &Cut<'_>, run: &Run, report: &Report, most_bytes: usize, album: &mu
     let shown_to = cut.captioners.iter().filter(|captioner| album.has(&captioner.record.planned.id));
     // The first of those that were shown the most.
     let shown_to = shown_to.max_by_key(|c| (c.frames_per_scene(), std::cmp::Reverse(c.column))).copied();
-    let contexts = Contexts::new(cut);
+    let contexts = Contexts::new(cut.found, cut.known, cut.media_s);
     let (mut scenes, mut bytes) = (Vec::new(), 0);
     for &number in &numbers {
         if bytes > most_bytes {
@@ -201,60 +213,6 @@ fn silent(cut: &Cut<'_>, run: &Run, report: &Report) -> Vec<(String, String)> {
     failures.map(|failure| (failure.name.clone(), failure.status.clone())).collect()
 }
 
-/// What stage 1 found, by scene.
-struct Contexts<'a> {
-    scenes: Option<&'a [Scene]>,
-    found: Option<&'a Stage1Output>,
-    by_scene: Vec<SceneContext>,
-}
-
-impl<'a> Contexts<'a> {
-    fn new(cut: &Cut<'a>) -> Self {
-        let scenes = cut.found.and_then(|found| found.scenes.as_ref()).map(|list| list.scenes.as_slice());
-        let by_scene = cut.found.map(|found| found.contexts(scenes)).unwrap_or_default();
-        Self { scenes, found: cut.found, by_scene }
-    }
-
-    /// Start and end in seconds.
-    fn span_s(&self, number: u32, media_s: f64) -> Option<(f64, f64)> {
-        match self.scenes {
-            Some(scenes) => scenes.get(number as usize).map(|scene| (scene.start_s, scene.end_s)),
-            None => Some((0.0, media_s)),
-        }
-    }
-
-    /// The segments that lie in a scene with their middle; what comes after the last scene belongs to it.
-    fn transcript(&self, number: u32) -> Option<Vec<Line>> {
-        let segments = &self.found?.transcript.as_ref()?.segments;
-        let scenes = self.scenes.unwrap_or_default();
-        let scene_at =
-            |seconds: f64| scenes.partition_point(|scene| scene.start_s <= seconds).saturating_sub(1);
-        let inside = segments
-            .iter()
-            .filter(|segment| scene_at(f64::midpoint(segment.start, segment.end)) == number as usize);
-        let lines = inside
-            .map(|segment| Line { at: units::timecode(segment.start), text: segment.text.trim().to_owned() });
-        Some(lines.filter(|line| !line.text.is_empty()).collect())
-    }
-
-    fn sounds(&self, number: u32) -> Option<Vec<(String, String)>> {
-        let tags = self.by_scene.get(number as usize)?.sounds.as_ref()?;
-        Some(tags.iter().map(|tag| (tag.label.clone(), units::percent(f64::from(tag.score)))).collect())
-    }
-
-    /// How many there are of each class, in the order of their first appearance.
-    fn objects(&self, number: u32) -> Option<Vec<(String, u32)>> {
-        let mut counts: Vec<(String, u32)> = Vec::new();
-        for object in self.by_scene.get(number as usize)?.objects.as_ref()? {
-            match counts.iter_mut().find(|(label, _)| *label == object.label) {
-                Some((_, count)) => *count += object.count,
-                None => counts.push((object.label.clone(), object.count)),
-            }
-        }
-        Some(counts)
-    }
-}
-
 fn film_scene(
     cut: &Cut<'_>,
     contexts: &Contexts<'_>,
@@ -265,19 +223,29 @@ fn film_scene(
     let captions: Vec<Caption> =
         cut.captioners.iter().filter_map(|captioner| captioner.caption(number)).collect();
     let count = |is: fn(&Caption) -> bool| captions.iter().filter(|caption| is(caption)).count();
-    let (start_s, end_s) = contexts.span_s(number, cut.media_s).unzip();
+    let (start_s, end_s) = contexts.span_s(number).unzip();
     FilmScene {
         number,
         span: start_s.map(units::timecode).zip(end_s.map(units::timecode)),
         frames: frames(cut, number, shown_to, album),
         transcript: contexts.transcript(number),
+        known_transcript: contexts.known_transcript(number),
         sounds: contexts.sounds(number),
         objects: contexts.objects(number),
         differing: count(|caption| caption.standing == Standing::Different),
         compared: count(|caption| matches!(caption.standing, Standing::Different | Standing::Same)),
         failed: count(|caption| caption.failure.is_some()),
+        known_captions: known_captions(cut, number),
         captions,
     }
+}
+
+/// What people wrote about a scene, by which the captions of it are scored.
+fn known_captions(cut: &Cut<'_>, number: u32) -> Vec<String> {
+    let known = cut.known.and_then(|known| known.captions.as_ref());
+    let said = cut.captioners.iter().find_map(|captioner| captioner.said(number));
+    let about = known.zip(said).and_then(|(known, said)| references_of(said, known));
+    about.map(|about| about.references.clone()).unwrap_or_default()
 }
 
 /// The frames that were kept, or else those that the captioner with the most of them was shown.

@@ -4,6 +4,7 @@
 //! by its hash, and nothing that it could load: what stands in captions, logs and names stays text.
 
 mod caption;
+mod context;
 mod diff;
 mod facet;
 mod film;
@@ -44,12 +45,23 @@ pub(crate) fn page(results: &Results, frames: &Path) -> Result<String, ReportErr
     let Results { run, summary, report, quality, .. } = results;
     let captioners = caption::captioners(run, summary, quality);
     let mut album = pictures::Album::new(frames.to_owned());
-    let films = film::films(run, summary, report, &captioners, &mut album);
+    let films = film::films(results, &captioners, &mut album);
     let is_crowded = films.iter().any(|film| film.most_captions() > MANY_CAPTIONS);
     let show = if is_crowded { "differing" } else { "all" };
     let scenes = Scenes { films, facets: facet::facets(&captioners), show };
     let sections: Vec<NamedSection<'_>> = report.sections().into_iter().filter(has_content).collect();
+    let pictures: Vec<Value> = report
+        .charts
+        .iter()
+        .map(|chart| {
+            context! {
+                section => chart.section,
+                svg => Value::from_safe_string(chart.svg.clone()),
+            }
+        })
+        .collect();
     let context = context! {
+        pictures,
         scenes => Value::from(Serde(scenes)),
         sections => Value::from(Serde(sections)),
         style => Value::from_safe_string(STYLE.to_owned()),

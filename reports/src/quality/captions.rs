@@ -18,7 +18,7 @@ pub(super) fn evidence(found: &[SceneCaption], known: &Captions) -> Evidence {
 
 /// What people wrote about a scene: under its number, else about the stretch of film in which most of the frames lie
 /// that the model saw, and at least half of them.
-fn references_of<'a>(caption: &SceneCaption, known: &'a Captions) -> Option<&'a CaptionReference> {
+pub(crate) fn references_of<'a>(caption: &SceneCaption, known: &'a Captions) -> Option<&'a CaptionReference> {
     let by_number =
         |reference: &&CaptionReference| reference.whereabouts == Whereabouts::Scene(caption.scene as usize);
     known.as_slice().iter().find(by_number).or_else(|| {

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use reelbench_protocol::Output;
 
 pub(crate) use self::agreement::Agreement;
+pub(crate) use self::captions::references_of;
 pub(crate) use self::evidence::Evidence;
 pub(crate) use self::score::Score;
 use crate::outcome::Judgement;

@@ -148,7 +148,7 @@ fn files<'a>(files: impl Iterator<Item = &'a FileHash>) -> Table {
         vec![
             Cell::from(&file.used_by),
             Cell::from(file.path.display().to_string()),
-            Cell::from(units::bytes(file.bytes)),
+            Cell::bytes(Some(file.bytes)),
             Cell::from(&file.sha256),
         ]
     };
