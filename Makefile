@@ -13,6 +13,7 @@ demo: setup
 	$(TARGET)/release/bench ci/quickstart.yaml $(BENCH_FLAGS)
 
 test: setup
+	@ci/setup.sh tests
 	$(CARGO) build --release --locked --workspace --bins
 	$(CARGO) test --release --locked --workspace
 

@@ -1,10 +1,16 @@
 #!/usr/bin/env bash
 # Installs what building needs beside Rust: FFmpeg's development files, libclang, a C compiler, pkg-config.
+# With the argument `tests` also what only they need: a Chromium, which looks at report.html.
 # Does nothing, and needs no rights, where everything is there already.
 set -euo pipefail
 
 apt_packages=(build-essential pkg-config clang libclang-dev
   libavcodec-dev libavformat-dev libavutil-dev libswresample-dev libswscale-dev)
+for_tests=
+if [ "${1:-}" = tests ]; then
+  for_tests=yes
+  apt_packages+=(chromium)
+fi
 # FFmpeg 4.4 (Ubuntu 22.04) and later; what ffmpeg-next supports.
 ffmpeg_libraries=("libavcodec >= 58.134" "libavformat >= 58.76" "libavutil >= 56.70"
   "libswresample >= 3.9" "libswscale >= 5.9")
@@ -18,6 +24,9 @@ missing() {
   done
   # bindgen loads libclang and needs clang's own headers.
   command -v clang >/dev/null || [ -n "${LIBCLANG_PATH:-}" ] || echo "clang with libclang"
+  # The names that the tests look for.
+  [ -z "$for_tests" ] || [ -n "${CHROMIUM:-}" ] || command -v chromium chromium-browser google-chrome >/dev/null ||
+    echo "a browser for the tests (chromium, chromium-browser, google-chrome, or CHROMIUM=path)"
 }
 
 if ! command -v cargo >/dev/null; then
@@ -38,6 +47,7 @@ setup: no apt-get here, so please install these yourself and run this again:
   Alpine    sudo apk add build-base pkgconf clang-dev ffmpeg-dev
   openSUSE  sudo zypper install gcc gcc-c++ make pkg-config clang-devel ffmpeg-devel   (Packman)
   macOS     brew install pkg-config llvm ffmpeg
+  The tests also want a Chromium or Chrome, in PATH or named by the variable CHROMIUM.
 HELP
   exit 1
 fi
