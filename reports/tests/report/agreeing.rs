@@ -140,7 +140,8 @@ fn rows_of_markdown(text: &str) -> Vec<Vec<String>> {
 fn rows_of_page(text: &str) -> Vec<Vec<(String, Option<f64>)>> {
     let rows = text.split("<tr>").skip(1).filter_map(|row| row.split("</tr>").next());
     let cells = |row: &str| -> Vec<(String, Option<f64>)> {
-        let lines = row.lines().filter(|line| line.starts_with("<td") || line.starts_with("<th scope=row"));
+        let lines =
+            row.lines().filter(|line| line.starts_with("<td") || line.starts_with("<th scope=\"row\""));
         lines.map(cell_of_page).collect()
     };
     rows.map(cells).collect()

@@ -3,6 +3,10 @@
 #[cfg(test)]
 mod agreeing;
 #[cfg(test)]
+mod browser;
+#[cfg(test)]
+mod chromium;
+#[cfg(test)]
 mod comparable;
 #[cfg(test)]
 mod documents;
@@ -15,6 +19,8 @@ mod gate;
 #[cfg(test)]
 mod histories;
 #[cfg(test)]
+mod html;
+#[cfg(test)]
 mod journal;
 #[cfg(test)]
 mod knobs;
@@ -26,6 +32,8 @@ mod outcomes;
 mod quality;
 #[cfg(test)]
 mod rendering;
+#[cfg(test)]
+mod scene_fixtures;
 #[cfg(test)]
 mod settings;
 #[cfg(test)]
