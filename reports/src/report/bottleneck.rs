@@ -6,7 +6,7 @@ use reelbench_protocol::{CellKind, Metric};
 use reelbench_stats as stats;
 use serde::Serialize;
 
-use super::stages::{part_in_prose, spread};
+use super::stages::{part_in_prose, share_of_time, spread};
 use crate::knobs::KnobEffect;
 use crate::summary::CellSummary;
 use crate::units::{self, count};
@@ -137,11 +137,8 @@ impl PartShare {
         if cells.iter().all(|cell| cell.stage_s(part).is_none()) {
             return None;
         }
-        let share = |cell: &&CellSummary| {
-            let total: f64 = cell.stages_s.as_ref()?.0.iter().map(|(_, seconds)| seconds).sum();
-            (total > 0.0).then(|| cell.stage_s(part).unwrap_or(0.0) / total)
-        };
-        let shares: Vec<f64> = cells.iter().filter_map(share).collect();
+        let shares = cells.iter().filter_map(|cell| share_of_time(cell, cell.stage_s(part)));
+        let shares: Vec<f64> = shares.collect();
         let median = stats::median(&shares)?;
         let bound = (1.0 - median).recip();
         Some(Self { metric, median, shares, bound: bound.is_finite().then_some(bound) })

@@ -148,11 +148,13 @@ fn activity_title(activity: Activity) -> &'static str {
 
 /// The largest share of any cell's time that a part takes; none where no cell has a time.
 fn largest_share(part: Part, cells: &[&CellSummary]) -> Option<f64> {
-    let share = |cell: &&CellSummary| {
-        let total: f64 = cell.stages_s.as_ref()?.0.iter().map(|(_, seconds)| seconds).sum();
-        (total > 0.0).then(|| part.seconds(cell).unwrap_or(0.0) / total)
-    };
-    cells.iter().filter_map(share).reduce(f64::max)
+    cells.iter().filter_map(|cell| share_of_time(cell, part.seconds(cell))).reduce(f64::max)
+}
+
+/// The share of a cell's time that some seconds of it are, of a part that it does not have none; `None` where it has no time.
+pub(super) fn share_of_time(cell: &CellSummary, seconds: Option<f64>) -> Option<f64> {
+    let total: f64 = cell.stages_s.as_ref()?.0.iter().map(|(_, seconds)| seconds).sum();
+    (total > 0.0).then(|| seconds.unwrap_or(0.0) / total)
 }
 
 /// `1 cell`, or `median over 4 cells, 80.1 % to 90.2 %`.
