@@ -11,17 +11,27 @@ use std::time::Duration;
 use criterion::{Criterion, criterion_group, criterion_main};
 use reelbench_protocol::{
     Activity, CaptionSettings, CaptionSpec, CellId, CellSpec, Environment, Family, Finish, JournalEvent,
-    JournalLine, Manifest, Output, Pass, PlannedCell, RUN_FORMAT_VERSION, RepeatResult, Repeats,
-    SceneCaption, Span, Stage, VideoSpec, Warmup, Weights, Work,
+    JournalLine, Manifest, Output, Pass, PlannedCell, Quantization, RUN_FORMAT_VERSION, RepeatResult,
+    Repeats, SceneCaption, Span, Stage, VideoSpec, Warmup, Weights, Work,
 };
 use reelbench_reports::{JOURNAL_FILE, MANIFEST_FILE, Run, Template, rebuild};
 
 /// Stages of a captioned scene; a repeat has one row for each, and one for what is left over.
 const STAGES: [Stage; 5] = [Stage::Frames, Stage::Preprocess, Stage::Vision, Stage::Prefill, Stage::Decode];
 
+/// What the cells of a run differ in.
+#[derive(Clone, Copy)]
+enum Cells {
+    /// Their weights, which are no knob.
+    OfOneSetting,
+    /// Eight knobs of two values each, on several films.
+    OfEightKnobs,
+}
+
 /// How large a run is.
 #[derive(Clone, Copy)]
 struct Size {
+    of: Cells,
     cells: u32,
     repeats: u32,
     scenes: u32,
@@ -33,15 +43,35 @@ impl Size {
     }
 }
 
-fn cell(number: u32) -> PlannedCell {
+/// Settings of which each is one of two, by the bits of a number.
+fn of_eight_knobs(number: u32) -> CaptionSettings {
+    let bit = |place: u32| number >> place & 1;
+    CaptionSettings {
+        use_cache: bit(0) == 0,
+        quantization: if bit(1) == 0 { Quantization::None } else { Quantization::Q4k },
+        frames_per_scene: 1 + bit(2),
+        num_beams: 1 + bit(3),
+        max_new_tokens: 128 + bit(4),
+        batch_scenes: 1 + bit(5),
+        frame_size: 336 + bit(6),
+        min_new_tokens: bit(7),
+        ..CaptionSettings::default()
+    }
+}
+
+fn cell(number: u32, of: Cells) -> PlannedCell {
+    let (film, seed, settings) = match of {
+        Cells::OfOneSetting => (0, u64::from(number), CaptionSettings::default()),
+        Cells::OfEightKnobs => (number >> 8, 0, of_eight_knobs(number)),
+    };
     let work = Work::Caption(CaptionSpec {
         model: "model".parse().unwrap(),
         family: Family::LlavaNext,
-        weights: Weights::Dummy { preset: "llava-next-tiny".to_owned(), seed: u64::from(number) },
+        weights: Weights::Dummy { preset: "llava-next-tiny".to_owned(), seed },
         question: "What happens?".to_owned(),
         prompt: None,
         seed: None,
-        settings: CaptionSettings::default(),
+        settings,
         scene: None,
         asr: None,
         ast: None,
@@ -49,7 +79,11 @@ fn cell(number: u32) -> PlannedCell {
         max_scenes: None,
     });
     let spec = CellSpec {
-        video: VideoSpec { id: "film".parse().unwrap(), path: "film.mp4".into(), title: None },
+        video: VideoSpec {
+            id: format!("film-{film}").parse().unwrap(),
+            path: "film.mp4".into(),
+            title: None,
+        },
         work,
     };
     PlannedCell { id: CellId::of(&spec), spec, stage1_from: None }
@@ -121,7 +155,7 @@ fn write(folder: &Path, size: Size) {
         serde_json::to_writer(&mut journal, &line).unwrap();
         journal.write_all(b"\n").unwrap();
     };
-    let cells: Vec<_> = (0..size.cells).map(cell).collect();
+    let cells: Vec<_> = (0..size.cells).map(|number| cell(number, size.of)).collect();
     tell(JournalEvent::Started { format: RUN_FORMAT_VERSION, run_id: "large".to_owned() });
     tell(JournalEvent::Planned {
         cells: cells.clone(),
@@ -149,9 +183,10 @@ fn report(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("a large run");
     group.sample_size(10).measurement_time(Duration::from_secs(1)).warm_up_time(Duration::from_millis(1));
     for (what, size) in [
-        ("rows of stages", Size { cells: 100, repeats: 50, scenes: 40 }),
-        ("repeats of one scene", Size { cells: 1_000, repeats: 100, scenes: 1 }),
-        ("repeats of one cell", Size { cells: 1, repeats: 100_000, scenes: 1 }),
+        ("rows of stages", Size { of: Cells::OfOneSetting, cells: 100, repeats: 50, scenes: 40 }),
+        ("repeats of one scene", Size { of: Cells::OfOneSetting, cells: 1_000, repeats: 100, scenes: 1 }),
+        ("repeats of one cell", Size { of: Cells::OfOneSetting, cells: 1, repeats: 100_000, scenes: 1 }),
+        ("cells of eight knobs", Size { of: Cells::OfEightKnobs, cells: 1_024, repeats: 5, scenes: 40 }),
     ] {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), size);
