@@ -79,7 +79,8 @@ impl Rows {
             }
         }
         let widest = |words: &mut dyn Iterator<Item = &str>| words.map(text::width).fold(0.0, f64::max);
-        let left = widest(&mut words.iter().map(String::as_str)).min(WIDTH * NAMES) + GAP;
+        let groups = headings.iter().filter_map(|&(_, index)| Some(shown.get(index)?.group.as_str()));
+        let left = widest(&mut words.iter().map(String::as_str).chain(groups)).min(WIDTH * NAMES) + GAP;
         let right = WIDTH - widest(&mut values.iter().copied()).min(WIDTH / 4.0) - 2.0 * GAP;
         Self { middles, headings, names: words, axis: (left, right), top, bottom: y, left_out }
     }

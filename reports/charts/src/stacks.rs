@@ -83,7 +83,7 @@ impl Stacks {
     fn parts(&self) -> impl Iterator<Item = Key<'_>> {
         let coloured = self.parts.iter().enumerate();
         let coloured = coloured.map(|(part, name)| (format!("rb-fill rb-{}", ink(part)), name.as_str()));
-        coloured.chain([("rb-hollow rb-0".to_owned(), self.rest.as_str())])
+        coloured.chain([("rb-rest".to_owned(), self.rest.as_str())])
     }
 
     fn keys(&self) -> Vec<Key<'_>> {

@@ -40,6 +40,7 @@ const RULES: &str = "\
 .rb-chart .rb-leader{stroke:var(--rb-muted);stroke-width:.75}
 .rb-chart .rb-fill{fill:var(--rb-ink)}
 .rb-chart .rb-pale{fill:var(--rb-ink);fill-opacity:.3;stroke:var(--rb-ink)}
+.rb-chart .rb-rest{fill:var(--rb-muted);fill-opacity:.5}
 .rb-chart .rb-line{fill:none;stroke:var(--rb-ink);stroke-width:2}
 .rb-chart .rb-hollow{fill:var(--rb-ink);fill-opacity:.1;stroke:var(--rb-ink);stroke-width:1.5}
 .rb-chart .rb-0{--rb-ink:var(--rb-muted)}

@@ -1,7 +1,10 @@
 //! Every chart from fixed numbers, and from any numbers.
 
+#[cfg(test)]
 mod any;
+#[cfg(test)]
 mod fixtures;
+#[cfg(test)]
 mod xml;
 
 use fixtures::{drift, intervals, pareto, stacks, timeline};
