@@ -7,6 +7,7 @@
 mod charts;
 mod comparable;
 mod comparison;
+mod course;
 mod error;
 mod export;
 mod files;
@@ -32,6 +33,7 @@ mod shares;
 mod splice;
 mod summary;
 mod tables;
+mod trace;
 mod units;
 
 pub use charts::{CHARTS_FOLDER, Chart, Charts};
@@ -40,6 +42,7 @@ pub use comparison::{
     COMPARISON_FORMAT_VERSION, Change, ComparedCell, ComparedMetric, ComparedRuns, Comparing, Criteria, Flag,
     Limit, Overview, OverviewRow, Pairing, Presence, RunName, Said, StageChange,
 };
+pub use course::{Course, Ending, Step, StepWork};
 pub use error::{OrderProblem, ReportError};
 pub use export::{Export, ExportError, TableName};
 pub use files::replace as replace_file;
@@ -64,3 +67,4 @@ pub use run::{CellRecord, Completion, EarlyEnd, Observed, Run};
 pub use splice::{MarkerProblem, SpliceError, Spliced, splice};
 pub use summary::{ActivityTimes, CellSummary, InOrder, Rtf, StageTimes, Summary, WallTime};
 pub use tables::Tables;
+pub use trace::TRACE_FILE;

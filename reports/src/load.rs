@@ -61,17 +61,17 @@ fn replay_journal(path: &Path, replay: &mut Replay) -> Result<(), ReportError> {
     let lines: Vec<&[u8]> =
         journal.split_inclusive(|&byte| byte == b'\n').filter(|line| line.ends_with(b"\n")).collect();
     for (block, lines) in lines.chunks(BLOCK).enumerate() {
-        let events: Vec<_> = lines.par_iter().map(|line| event(line)).collect();
-        for (number, event) in (block * BLOCK + 1..).zip(events) {
-            let event =
-                event.map_err(|source| ReportError::Event { path: path.to_owned(), line: number, source })?;
+        let parsed: Vec<_> = lines.par_iter().map(|line| journal_line(line)).collect();
+        for (number, line) in (block * BLOCK + 1..).zip(parsed) {
+            let JournalLine { at_ms, event } =
+                line.map_err(|source| ReportError::Event { path: path.to_owned(), line: number, source })?;
             if let JournalEvent::Started { format, .. } = event {
                 check_format(format, None).map_err(|source| ReportError::Manifest {
                     path: path.to_owned(),
                     source: source.into(),
                 })?;
             }
-            replay.apply(event).map_err(|problem| ReportError::Order {
+            replay.apply(at_ms, event).map_err(|problem| ReportError::Order {
                 path: path.to_owned(),
                 line: number,
                 problem,
@@ -85,8 +85,7 @@ fn replay_journal(path: &Path, replay: &mut Replay) -> Result<(), ReportError> {
 /// takes as one of many events: there serde sets every value aside until it knows what it is of.
 #[derive(Deserialize)]
 struct RepeatLine {
-    #[serde(rename = "at_ms")]
-    _at_ms: u64,
+    at_ms: u64,
     what: RepeatEvent,
 }
 
@@ -105,10 +104,11 @@ enum RepeatKind {
     Repeat,
 }
 
-fn event(line: &[u8]) -> Result<JournalEvent, serde_json::Error> {
-    if let Ok(RepeatLine { what: RepeatEvent { result, conditions, .. }, .. }) = serde_json::from_slice(line)
+fn journal_line(line: &[u8]) -> Result<JournalLine, serde_json::Error> {
+    if let Ok(RepeatLine { at_ms, what: RepeatEvent { result, conditions, .. } }) =
+        serde_json::from_slice(line)
     {
-        return Ok(JournalEvent::Repeat { result, conditions });
+        return Ok(JournalLine { at_ms, event: JournalEvent::Repeat { result, conditions } });
     }
-    serde_json::from_slice::<JournalLine>(line).map(|line| line.event)
+    serde_json::from_slice(line)
 }

@@ -18,7 +18,8 @@ use crate::report::{Counts, Report};
 use crate::run::Run;
 use crate::summary::Summary;
 use crate::tables::{Rows, Tables};
-use crate::{files, html, load, outputs};
+use crate::trace::TRACE_FILE;
+use crate::{files, html, load, outputs, trace};
 
 /// Everything a run comes to, in memory.
 #[derive(Debug, Clone)]
@@ -72,9 +73,9 @@ pub struct Rebuilt {
     pub report: Report,
 }
 
-/// Writes `summary.json`, the Parquet files, `outputs.jsonl`, `stage1/`, `charts/`, `report.html` and `report.md` into a run
-/// directory, and what a template of one's own makes of the report. Each file is replaced as a whole, so that a reader
-/// never sees half of one. Charts of an earlier time that the run no longer has are removed.
+/// Writes `summary.json`, the Parquet files, `outputs.jsonl`, `stage1/`, `trace.json`, `charts/`, `report.html` and `report.md`
+/// into a run directory, and what a template of one's own makes of the report. Each file is replaced as a whole, so that a
+/// reader never sees half of one. Charts of an earlier time that the run no longer has are removed.
 ///
 /// # Errors
 /// When the run cannot be read, the template does not fit or its text would overwrite something else, or a file cannot
@@ -98,6 +99,7 @@ pub fn rebuild(dir: &Path, template: &Template) -> Result<Rebuilt, ReportError> 
     for (name, json) in outputs::stage1(&run)? {
         writer.write(&format!("{}/{name}", load::STAGE1_FOLDER), &json)?;
     }
+    writer.write(TRACE_FILE, &trace::json(&run, &summary)?)?;
     for chart in &report.charts {
         writer.write(&chart.file, chart.svg.as_bytes())?;
     }

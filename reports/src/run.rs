@@ -7,6 +7,7 @@ use reelbench_protocol::{
     Pass, PlannedCell, RepeatResult, Repeats, RunnerInfo, Span, Warmup,
 };
 
+use crate::course::Course;
 use crate::error::OrderProblem;
 
 /// A run: its manifest, and what its journal says about every cell.
@@ -24,6 +25,8 @@ pub struct Run {
     pub runner: Option<RunnerInfo>,
     /// How far the run has come.
     pub completion: Completion,
+    /// When what was done.
+    pub course: Course,
 }
 
 /// How far a run has come.
@@ -170,6 +173,7 @@ impl Replay {
             warmup: Warmup::Fixed(0),
             runner,
             completion: Completion::Unfinished,
+            course: Course::default(),
         };
         Self { run, index: BTreeMap::new(), measured: HashSet::new(), progress: Progress::Nothing, turns: 0 }
     }
@@ -178,8 +182,9 @@ impl Replay {
         self.run
     }
 
-    /// Takes the next event.
-    pub(crate) fn apply(&mut self, event: JournalEvent) -> Result<(), OrderProblem> {
+    /// Takes the next event, which was written at a time in milliseconds since the Unix epoch.
+    pub(crate) fn apply(&mut self, at_ms: u64, event: JournalEvent) -> Result<(), OrderProblem> {
+        self.run.course.advance(at_ms);
         if self.progress == Progress::Nothing && !matches!(event, JournalEvent::Started { .. }) {
             return Err(OrderProblem::NotStarted);
         }
@@ -194,17 +199,18 @@ impl Replay {
                 let skipped = skipped.into_iter().map(|skipped| (skipped.cell, Some(skipped.reason)));
                 self.plan(cells.into_iter().map(|cell| (cell, None)).chain(skipped))?;
             }
-            JournalEvent::RunnerStarted { hello, .. } => self.run.runner = Some(hello.runner),
-            JournalEvent::Loaded { loaded, cells, .. } => {
-                for cell in &cells {
-                    self.record(cell)?.loads.push(loaded.clone());
-                }
+            JournalEvent::RunnerStarted { hello, .. } => {
+                self.run.runner = Some(hello.runner);
+                self.run.course.runner_started();
             }
+            JournalEvent::Loaded { loaded, cells, .. } => self.load(&loaded, &cells)?,
             JournalEvent::Repeat { result, conditions } => {
                 self.repeat(*result, conditions.map(|conditions| *conditions))?;
             }
             JournalEvent::CacheChecked { cell, verdict } => self.record(&cell)?.cache_check = Some(verdict),
             JournalEvent::CellEnded { cell, end, failure, log_tail } => {
+                let place = self.place(&cell)?;
+                self.run.course.cell_ended(place, end);
                 self.record(&cell)?.ended = Some(EarlyEnd { end, failure, log_tail });
             }
             JournalEvent::Interrupted => self.run.completion = Completion::Unfinished,
@@ -216,6 +222,7 @@ impl Replay {
 
     fn start(&mut self) {
         self.run.completion = Completion::Unfinished;
+        self.run.course.started();
         if self.progress == Progress::Nothing {
             self.progress = Progress::Started;
         }
@@ -239,13 +246,23 @@ impl Replay {
         Ok(())
     }
 
+    fn load(&mut self, loaded: &Loaded, cells: &[CellId]) -> Result<(), OrderProblem> {
+        let places = cells.iter().map(|cell| self.place(cell)).collect::<Result<_, _>>()?;
+        self.run.course.loaded(loaded, places);
+        for cell in cells {
+            self.record(cell)?.loads.push(loaded.clone());
+        }
+        Ok(())
+    }
+
     /// Adds a repeat. A sample that was taken again after an interruption replaces the first one.
     fn repeat(&mut self, result: RepeatResult, conditions: Option<Conditions>) -> Result<(), OrderProblem> {
         check_times(&result)?;
         let turn = self.turns;
         self.turns += 1;
         let (cell, pass, number) = (result.cell.clone(), result.pass, result.repeat);
-        self.record(&cell)?;
+        let place = self.place(&cell)?;
+        self.run.course.repeated(&result, place, turn);
         let is_new = pass != Pass::Measured || self.measured.insert((cell.clone(), number));
         let record = self.record(&cell)?;
         if !is_new {
@@ -256,11 +273,14 @@ impl Replay {
         Ok(())
     }
 
+    /// The cell's place in the plan.
+    fn place(&self, cell: &CellId) -> Result<usize, OrderProblem> {
+        self.index.get(cell).copied().ok_or_else(|| OrderProblem::UnknownCell(cell.to_string()))
+    }
+
     fn record(&mut self, cell: &CellId) -> Result<&mut CellRecord, OrderProblem> {
-        let index = self.index.get(cell).copied();
-        index
-            .and_then(|index| self.run.cells.get_mut(index))
-            .ok_or_else(|| OrderProblem::UnknownCell(cell.to_string()))
+        let place = self.place(cell)?;
+        self.run.cells.get_mut(place).ok_or_else(|| OrderProblem::UnknownCell(cell.to_string()))
     }
 }
 

@@ -44,13 +44,28 @@ impl TimeUnit {
         }
     }
 
+    /// Its sign.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Minutes => "min",
+            Self::Seconds => "s",
+            Self::Milliseconds => "ms",
+        }
+    }
+
+    /// So many seconds as a number of this unit.
+    pub(crate) fn of_seconds(self, seconds: f64) -> f64 {
+        match self {
+            Self::Minutes => seconds / 60.0,
+            Self::Seconds => seconds,
+            Self::Milliseconds => seconds * 1e3,
+        }
+    }
+
     /// A time in this unit: `35.5 min`, `12.34 s`, `340.1 ms`.
     pub(crate) fn show(self, seconds: f64) -> String {
-        match self {
-            Self::Minutes => format!("{:.1} min", seconds / 60.0),
-            Self::Seconds => format!("{seconds:.2} s"),
-            Self::Milliseconds => format!("{:.1} ms", seconds * 1e3),
-        }
+        let decimals = if self == Self::Seconds { 2 } else { 1 };
+        format!("{:.decimals$} {}", self.of_seconds(seconds), self.name())
     }
 }
 

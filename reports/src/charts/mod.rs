@@ -1,10 +1,16 @@
 //! A run's charts: which there are, and their numbers and words. How they are drawn, `reelbench-charts` knows.
 
+mod drift;
+mod pareto;
 mod rtf;
+mod stages;
+mod timeline;
 
 use reelbench_charts::{Heading, Name};
+use reelbench_protocol::CellKind;
 use serde::Serialize;
 
+use crate::outcome::Outcome;
 use crate::report::CellNames;
 use crate::run::{CellRecord, Run};
 use crate::summary::{CellSummary, Summary};
@@ -38,8 +44,18 @@ pub struct Charts(Vec<Chart>);
 impl Charts {
     pub(crate) fn new(run: &Run, summary: &Summary) -> Self {
         let cells = Cells::new(run, summary);
-        let charts = rtf::chart(&cells).into_iter();
-        Self(charts.collect())
+        let mut charts = Vec::new();
+        charts.extend(rtf::chart(&cells));
+        charts.extend(
+            [CellKind::Stage1, CellKind::Caption]
+                .map(|kind| stages::chart(&cells, kind))
+                .into_iter()
+                .flatten(),
+        );
+        charts.extend(pareto::charts(&cells));
+        charts.extend(drift::chart(&cells));
+        charts.extend(timeline::chart(run, &cells));
+        Self(charts)
     }
 
     /// Every chart.
@@ -83,8 +99,20 @@ impl<'a> Cells<'a> {
 
     /// The name of a cell's row: its film and model, and the settings that vary.
     fn name(&self, record: &CellRecord, cell: &CellSummary) -> Name {
-        let dummy = if cell.dummy_weights { " (dummy weights)" } else { "" };
-        let own = self.names.settings(cell).unwrap_or_default();
-        Name { group: format!("{}{dummy}", record.spec()), own }
+        let unstable = matches!(cell.outcome, Outcome::Unstable(_)).then(|| "unstable".to_owned());
+        let own = [self.names.settings(cell), unstable].into_iter().flatten().collect::<Vec<_>>().join(", ");
+        Name { group: format!("{}{}", record.spec(), dummy_mark(cell)), own }
     }
+
+    /// The same without the film.
+    fn setting(&self, cell: &CellSummary) -> String {
+        let model = cell.model.as_ref().map_or_else(|| "stage 1".to_owned(), ToString::to_string);
+        let group = format!("{model}{}", dummy_mark(cell));
+        Name { group, own: self.names.settings(cell).unwrap_or_default() }.full()
+    }
+}
+
+/// What is added to a name whose numbers come from random weights.
+fn dummy_mark(cell: &CellSummary) -> &'static str {
+    if cell.dummy_weights { " (dummy weights)" } else { "" }
 }

@@ -34,6 +34,7 @@ pub use bottleneck::{Bottleneck, PartShare, Saving};
 pub use provenance::{FailedCell, Provenance, Setup};
 pub use section::Section;
 pub(crate) use section::{CellNames, SettingColumns};
+pub(crate) use stages::title as stage_title;
 pub use table::{Align, Cell, Column, Emphasis, Table};
 pub use verdict::{Counts, Verdict};
 

@@ -112,7 +112,8 @@ pub(super) fn part_in_prose(metric: Metric) -> &'static str {
     metric.stage().map_or("what no stage covers", in_prose)
 }
 
-fn title(stage: Stage) -> &'static str {
+/// A stage as the heading of a column.
+pub(crate) fn title(stage: Stage) -> &'static str {
     match stage {
         Stage::Scene => "Scene",
         Stage::Asr => "ASR",

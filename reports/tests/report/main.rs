@@ -5,6 +5,8 @@ mod agreeing;
 #[cfg(test)]
 mod browser;
 #[cfg(test)]
+mod charts;
+#[cfg(test)]
 mod chromium;
 #[cfg(test)]
 mod comparable;
@@ -50,5 +52,7 @@ mod support;
 mod tables;
 #[cfg(test)]
 mod templates;
+#[cfg(test)]
+mod trace;
 #[cfg(test)]
 mod trade_offs;

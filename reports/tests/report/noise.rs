@@ -96,10 +96,12 @@ fn a_quiet_run_says_so_in_a_sentence() {
     let run = observed_run(|_, _, _| {});
     rebuild(run.write(), &Template::Embedded).unwrap();
     let section = noise_section(run.write());
+    let (sentence, chart) = section.trim().rsplit_once("\n\n").unwrap();
     assert_eq!(
-        section.trim(),
+        sentence,
         "**✅ All cells ok: 3 of 3.**\n\n## Noise\n\nNothing was seen that may have disturbed the measurement."
     );
+    assert!(chart.ends_with("](charts/drift.svg)"), "{chart}");
     let summary: Value = serde_json::from_str(&read(run.write(), "summary.json")).unwrap();
     assert_eq!((&summary["noise"], &summary["cells"][1]["noise"]), (&json!([]), &json!([])));
 }

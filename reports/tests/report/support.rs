@@ -89,13 +89,18 @@ impl RunDir {
         self.manifest.finished = Some("2026-01-02T03:14:05Z".into());
     }
 
-    /// The journal as it stands on disk.
+    /// The journal as it stands on disk, with an event every millisecond.
     pub(crate) fn journal(&self) -> String {
-        let line = |(at_ms, event): (u64, &JournalEvent)| {
-            let line = JournalLine { at_ms, event: event.clone() };
+        self.journal_at(|place| place as u64)
+    }
+
+    /// The same with each event so many milliseconds after the run's start as follows from its place.
+    pub(crate) fn journal_at(&self, ms: impl Fn(usize) -> u64) -> String {
+        let line = |(place, event): (usize, &JournalEvent)| {
+            let line = JournalLine { at_ms: 1_767_323_045_000 + ms(place), event: event.clone() };
             serde_json::to_string(&line).unwrap() + "\n"
         };
-        (1_767_323_045_000..).zip(&self.events).map(line).collect()
+        self.events.iter().enumerate().map(line).collect()
     }
 
     /// Writes the run directory.
