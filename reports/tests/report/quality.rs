@@ -194,7 +194,10 @@ fn films_are_scored_together_with_an_interval_over_films() {
         table.rows.iter().map(|row| row.iter().map(|cell| cell.text.as_str()).collect()).collect();
     let of_column = |title: &str| table.columns.iter().position(|column| column.title == title).unwrap();
     let wer = of_column("WER");
-    assert_eq!(rows.iter().map(|row| row[0]).collect::<Vec<_>>(), ["long", "short", "middle", "all 3 videos"]);
+    assert_eq!(
+        rows.iter().map(|row| row[0]).collect::<Vec<_>>(),
+        ["long", "short", "middle", "all 3 videos"]
+    );
     // 4 edits of 7 words. Without one film in turn 1/3, 4/6 and 3/5: a standard error of 0.203670, times t of 4.302653.
     assert_eq!(rows.iter().map(|row| row[wer]).collect::<Vec<_>>(), ["75.0 %", "0.0 %", "50.0 %", "57.1 %"]);
     assert_eq!(table.rows[3][wer].note.as_deref(), Some("± 87.6 %"));

@@ -76,8 +76,17 @@ impl Column {
     fn of(title: &str, section: &str) -> Self {
         match title {
             // Stages that take too little of any total have no column.
-            "Unattributed" | "Scene" | "ASR" | "AST" | "YOLO" | "Frames" | "Preprocess" | "Vision" | "Prefill"
-            | "Decode" | "Load (not included)" => Self::Hidden,
+            "Unattributed"
+            | "Scene"
+            | "ASR"
+            | "AST"
+            | "YOLO"
+            | "Frames"
+            | "Preprocess"
+            | "Vision"
+            | "Prefill"
+            | "Decode"
+            | "Load (not included)" => Self::Hidden,
             "Model" | "Knob" | "Value" | "Instead of" | "Pairs" => Self::Kept,
             _ if section == KNOBS => Self::Hidden,
             "Tokens/s" => Self::Speed,
@@ -108,7 +117,8 @@ fn report(text: &str) -> Vec<String> {
         }
         let is_prose = !line.starts_with(['|', '#']);
         let from_times = FROM_TIMES.iter().any(|beginning| line.starts_with(beginning));
-        let is_hidden = section == "## Noise" || line.is_empty() || from_times || (is_prose && section == KNOBS);
+        let is_hidden =
+            section == "## Noise" || line.is_empty() || from_times || (is_prose && section == KNOBS);
         (!is_hidden).then_some((section, line))
     });
     // Those of the table at hand; none outside of a table.
@@ -125,8 +135,8 @@ fn report(text: &str) -> Vec<String> {
             return without_measured(line);
         }
         let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
-        let columns = columns
-            .get_or_insert_with(|| cells.iter().map(|title| Column::of(title, section)).collect());
+        let columns =
+            columns.get_or_insert_with(|| cells.iter().map(|title| Column::of(title, section)).collect());
         let kept = cells.iter().zip(columns).filter(|(_, column)| **column != Column::Hidden);
         let cells = kept.map(|(cell, column)| {
             if cell.starts_with("---") {
