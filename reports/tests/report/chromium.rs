@@ -175,18 +175,31 @@ impl Tab<'_> {
         }
     }
 
+    /// Scrolls an element into sight, and says where its middle is once that is drawn.
+    fn middle(&mut self, element: &str) -> Value {
+        let drawn = "new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))";
+        let middle = format!(
+            "(async () => {{ const e = {element}; e.scrollIntoView({{block: 'center', behavior: 'instant'}}); await {drawn}; \
+             const r = e.getBoundingClientRect(); return {{x: r.x + r.width / 2, y: r.y + r.height / 2}}; }})()"
+        );
+        self.value(&middle)
+    }
+
     /// Clicks in the middle of an element, as a mouse does.
     pub(crate) fn click(&mut self, element: &str) {
-        let place = format!(
-            "(() => {{ const e = {element}; e.scrollIntoView({{block: 'center', behavior: 'instant'}}); \
-             const r = e.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; }})()"
-        );
-        let place = self.value(&place);
+        let middle = self.middle(element);
         for kind in ["mousePressed", "mouseReleased"] {
             let mouse =
-                json!({"type": kind, "x": place[0], "y": place[1], "button": "left", "clickCount": 1});
+                json!({"type": kind, "x": middle["x"], "y": middle["y"], "button": "left", "clickCount": 1});
             self.call("Input.dispatchMouseEvent", &mouse);
         }
+    }
+
+    /// Moves the mouse to the middle of an element.
+    pub(crate) fn point_at(&mut self, element: &str) {
+        let middle = self.middle(element);
+        let mouse = json!({"type": "mouseMoved", "x": middle["x"], "y": middle["y"]});
+        self.call("Input.dispatchMouseEvent", &mouse);
     }
 
     /// Presses a key.
