@@ -155,7 +155,7 @@ fn chart(cells: &Cells<'_>, weighed: &Weighed) -> Option<Chart> {
     let x = measure("RTF", "x", Better::Lower);
     let y = measure(title, weighed.unit, weighed.better);
     let svg = Pareto { heading: heading.clone(), x, y, candidates }.svg();
-    Some(Chart::new("quality", heading, svg))
+    Some(Chart::new("captioning", heading, svg))
 }
 
 /// RTF and the number on every film, by candidate; and how many films any of them was measured on. What is unstable is no

@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::fixtures::*;
 use crate::stage1_fixtures::*;
 use crate::support::*;
+use crate::trade_offs::{adaptive_run, run_of_short_captions};
 
 fn document(path: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
@@ -60,7 +61,8 @@ fn runs() -> Vec<Results> {
     }
     disturbed.finish();
     let remote = run_of(&[&remote_cell], |cell, _| remote(cell));
-    let runs = [changed, disturbed, mixed_run(), remote, run_of_three_films()];
+    let [short, adaptive] = [run_of_short_captions(1, 5_000), adaptive_run()];
+    let runs = [changed, disturbed, mixed_run(), remote, run_of_three_films(), short, adaptive];
     runs.iter().map(|run| Results::load(run.write()).unwrap()).collect()
 }
 
@@ -72,7 +74,10 @@ fn run_of_three_films() -> RunDir {
         let [few, many] = beams.map(|settings| caption_cell(video, "paired", settings, &stage1));
         [stage1, few, many]
     };
-    let cells = ["a", "b", "c"].map(of_film).concat();
+    let mut cells = ["a", "b", "c"].map(of_film).concat();
+    for cell in &mut cells {
+        cell.spec.video.title = Some("A Film".into());
+    }
     run_of(&cells.iter().collect::<Vec<_>>(), |cell, repeat| {
         let wall_ms = 9000 + u64::from(repeat);
         if matches!(cell.spec.work, Work::Stage1(_)) {

@@ -26,7 +26,7 @@ fn a_name_that_does_not_exist_is_told_with_what_there_is() {
         "2: `verdict.counts` has no `okay`; did you mean `ok`? it has failed, ok, oom, skipped, timeout, unstable"
     );
     let unknown = told("{% if name is defined and nothing is defined %}{% endif %}\n\n{{ verdikt }}");
-    let start = "3: there is no `verdikt`; did you mean `verdict`? there are agreement, cache_check, captioning, cells, ";
+    let start = "3: there is no `verdikt`; did you mean `verdict`? there are agreement, bottlenecks, cache_check, captioning, cells, ";
     assert!(unknown.starts_with(start), "{unknown}");
     let in_loop = told("{% for cell in cells %}\n{{ cell.oucome }}\n{% endfor %}");
     assert!(

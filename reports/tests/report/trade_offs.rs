@@ -115,7 +115,8 @@ fn memory_saved_stands_beside_its_time() {
 }
 
 /// The warnings of a value that takes so long, where the other takes 10 s, and says so many tokens of three a scene.
-fn warnings(tokens: usize, wall_ms: u64) -> Vec<String> {
+/// A run whose shorter captions have so many tokens a scene, and take so long.
+pub(crate) fn run_of_short_captions(tokens: usize, wall_ms: u64) -> RunDir {
     let short = move |mut result: RepeatResult| {
         if let Output::Caption { scenes } = &mut result.output {
             for scene in scenes {
@@ -126,10 +127,14 @@ fn warnings(tokens: usize, wall_ms: u64) -> Vec<String> {
     };
     let fewer = caption(CaptionSettings { max_new_tokens: 128, ..cached() });
     let most = caption(cached());
-    let run = run_of_captions(&[
+    run_of_captions(&[
         (&most, [10_000, 10_000, 10_000], &as_it_is),
         (&fewer, [wall_ms, wall_ms, wall_ms], &short),
-    ]);
+    ])
+}
+
+fn warnings(tokens: usize, wall_ms: u64) -> Vec<String> {
+    let run = run_of_short_captions(tokens, wall_ms);
     report(&run).knobs_captioning.notes.into_iter().filter(|note| note.contains("says less")).collect()
 }
 
@@ -147,8 +152,8 @@ fn speed_that_is_only_shortness_is_warned_of() {
     );
 }
 
-#[test]
-fn what_was_left_open_is_told() {
+/// A run that stops when it knows enough.
+pub(crate) fn adaptive_run() -> RunDir {
     let cell = caption(cached());
     let mut run = run_of_captions(&[(&cell, [10_000, 10_000, 10_000], &as_it_is)]);
     if let Some(JournalEvent::Planned { repeats, warmup, .. }) = run.events.get_mut(1) {
@@ -160,8 +165,13 @@ fn what_was_left_open_is_told() {
     // A second warm-up of the captions that takes as long as the first; stage 1's stops at one.
     run.repeat(RepeatResult { pass: Pass::Warmup, repeat: 1, ..caption_result(&cell, 20_100) });
     run.events.extend(finished);
+    run
+}
+
+#[test]
+fn what_was_left_open_is_told() {
     assert_eq!(
-        report(&run).setup.repetition,
+        report(&adaptive_run()).setup.repetition,
         [
             "Warm-ups of a cell in a process: 1 to 2; 1 time warm, as two in a row took the same within 5.0 %; 1 time cut short.",
             "Repeats of a cell: 3; 2 times enough, as the interval reached no further than ± 2.0 %.",
