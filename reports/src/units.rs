@@ -118,10 +118,14 @@ pub(crate) fn bytes(count: u64) -> String {
     format!("{size:.1} {}", UNITS[unit])
 }
 
-/// A change with its sign, its size in words: `−6.20 s`, `+0.03`.
+/// A change with its sign, its size in words: `−6.20 s`, `+0.03`. One that reads as zero has no sign.
 pub(crate) fn signed(change: f64, words: impl Fn(f64) -> String) -> String {
+    let size = words(change.abs());
+    if !size.contains(|digit| ('1'..='9').contains(&digit)) {
+        return size;
+    }
     let sign = if change < 0.0 { '−' } else { '+' };
-    format!("{sign}{}", words(change.abs()))
+    format!("{sign}{size}")
 }
 
 /// A share in percent: `87.4 %`.
@@ -173,6 +177,15 @@ mod tests {
         assert_eq!(rtf(0.022_63, None), ("0.0226x".into(), None));
         assert_eq!(rtf(126.4, None).0, "126x");
         assert_eq!(rtf(0.0, None).0, "0.00x");
+    }
+
+    #[test]
+    fn changes_have_a_sign_unless_they_read_as_none() {
+        let words = |size: f64| format!("{size:.2}");
+        assert_eq!(
+            [signed(-6.2, words), signed(0.03, words), signed(-0.001, words)],
+            ["−6.20", "+0.03", "0.00"]
+        );
     }
 
     #[test]

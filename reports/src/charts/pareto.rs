@@ -134,7 +134,9 @@ fn chart(cells: &Cells<'_>, weighed: &Weighed) -> Option<Chart> {
     let complete = by_candidate.into_iter().filter(|(_, numbers)| numbers.len() == films);
     let candidates: Vec<Candidate> =
         complete.map(|(name, numbers)| candidate(name, &numbers, weighed)).collect();
-    if !(differ(&candidates, |candidate| candidate.x) && differ(&candidates, |candidate| candidate.y)) {
+    // Numbers that read alike leave nothing to choose.
+    let number = |candidate: &Candidate| (weighed.words)(candidate.y * weighed.one);
+    if !(differ(&candidates, |candidate| units::rtf(candidate.x, None).0) && differ(&candidates, number)) {
         return None;
     }
     let over = match films {
@@ -142,9 +144,13 @@ fn chart(cells: &Cells<'_>, weighed: &Weighed) -> Option<Chart> {
         more => format!(" Over {}: RTF as geometric mean.", count(more, "film")),
     };
     let title = weighed.title;
+    let (section, whose) = match weighed.kind {
+        CellKind::Caption => ("captioning", "captioning"),
+        CellKind::Stage1 => ("stage1", "stage 1"),
+    };
     let heading = Heading {
         name: weighed.name.clone(),
-        title: format!("{title} and speed"),
+        title: format!("{title} and speed of {whose}"),
         subtitle: format!("No other setting beats those on the line in both.{over}"),
         description: format!(
             "{title} and real-time factor of every setting, with those marked that no other beats in both."
@@ -155,7 +161,7 @@ fn chart(cells: &Cells<'_>, weighed: &Weighed) -> Option<Chart> {
     let x = measure("RTF", "x", Better::Lower);
     let y = measure(title, weighed.unit, weighed.better);
     let svg = Pareto { heading: heading.clone(), x, y, candidates }.svg();
-    Some(Chart::new("captioning", heading, svg))
+    Some(Chart::new(section, heading, svg))
 }
 
 /// RTF and the number on every film, by candidate; and how many films any of them was measured on. What is unstable is no
@@ -180,8 +186,6 @@ fn candidate(name: String, numbers: &ByFilm<'_>, weighed: &Weighed) -> Candidate
     Candidate { name, x, y: y / weighed.one, words }
 }
 
-fn differ(candidates: &[Candidate], of: fn(&Candidate) -> f64) -> bool {
-    let mut values = candidates.iter().map(of);
-    let first = values.next();
-    values.any(|value| first.is_some_and(|first| first.total_cmp(&value).is_ne()))
+fn differ(candidates: &[Candidate], of: impl Fn(&Candidate) -> String) -> bool {
+    candidates.iter().map(of).collect::<BTreeSet<_>>().len() > 1
 }
