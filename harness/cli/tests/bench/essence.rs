@@ -98,8 +98,10 @@ impl Column {
 /// Its figures are ratios of times.
 const KNOBS: &str = "## What each knob does";
 
-/// Beginnings of sentences that follow from the times.
-const FROM_TIMES: [&str; 5] = [
+/// Beginnings of lines that follow from times and memory.
+const FROM_TIMES: [&str; 6] = [
+    // Which charts have something to show.
+    "![",
     "The bottleneck is ",
     "Bounds, not measured",
     "Measured: ",

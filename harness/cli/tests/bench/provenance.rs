@@ -100,7 +100,8 @@ fn a_report_says_where_everything_is_and_its_command_makes_such_a_run_again() {
     let shown = workplace.bench("report run").expect(0).stdout;
     for line in [
         "report: run/report.md",
-        "beside it: summary.json, cells.parquet, stages.parquet, scenes.parquet, conditions.parquet, outputs.jsonl, manifest.json, \
+        "beside it: summary.json, cells.parquet, stages.parquet, scenes.parquet, conditions.parquet, outputs.jsonl, \
+         trace.json, charts/, report.html, manifest.json, \
          matrix.yaml, journal.jsonl, logs/",
         "the same run again:",
     ] {
