@@ -57,7 +57,7 @@ pub use lookups::DeadEnd;
 pub use noise::{NoiseFinding, NoiseKind, machine_noise};
 pub use outcome::{Instability, Judgement, Outcome, Place, judge};
 pub use rebuild::{Rebuilt, Results, rebuild};
-pub use references::{REFERENCES_FOLDER, ReferenceFiles, References, keep_references};
+pub use references::{ReferenceFiles, References, keep_references};
 pub use render::{Template, render};
 pub use report::{
     Align, Bottleneck, Cell, Column, Counts, Emphasis, FailedCell, NamedSection, PartShare, Provenance,

@@ -13,7 +13,7 @@ use reelbench_references::{FilmReferences, ReferenceKind};
 use crate::error::ReportError;
 
 /// Folder of the references in a run directory.
-pub const REFERENCES_FOLDER: &str = "references";
+pub(crate) const REFERENCES_FOLDER: &str = "references";
 
 /// The reference files of films.
 pub type ReferenceFiles = BTreeMap<VideoId, BTreeMap<ReferenceKind, PathBuf>>;
@@ -50,7 +50,7 @@ impl References {
 }
 
 /// The files that a run directory keeps.
-pub(crate) fn kept(dir: &Path) -> Result<ReferenceFiles, ReportError> {
+fn kept(dir: &Path) -> Result<ReferenceFiles, ReportError> {
     let mut files = ReferenceFiles::new();
     let folder = dir.join(REFERENCES_FOLDER);
     if !folder.is_dir() {

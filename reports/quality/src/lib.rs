@@ -10,7 +10,6 @@ mod captions;
 mod cuts;
 mod detection;
 mod edits;
-mod lengths;
 mod normalize;
 mod tagging;
 mod tracking;
@@ -20,7 +19,6 @@ pub use captions::{CaptionScores, Captioned, ScoredCaptions, Tokens, score_capti
 pub use cuts::{CUT_TOLERANCE, CutCounts};
 pub use detection::{AveragePrecision, Detected, Detection, Extent, Labelled, average_precision};
 pub use edits::{Edits, character_edits, edits, word_edits};
-pub use lengths::LengthAudit;
 pub use normalize::{Diacritics, basic, english};
 pub use tagging::{Truth, mean_tag_precision, tag_precision};
 pub use tracking::{TrackCounts, Tracked, TrackedFrame, TwiceInFrame};

@@ -61,6 +61,7 @@ fn objects(evidence: &mut Evidence, found: &Objects, known: &references::Objects
         .collect();
     evidence.pictures = frames.iter().map(|(frame, labelled)| picture(frame, labelled)).collect();
     if found.tracker != Tracker::None && known.objects.iter().any(|object| object.track.is_some()) {
+        // Two boxes of one track in a frame are the runner's mistake, and have no score.
         evidence.tracks = tracks(&frames, known).ok();
     }
 }

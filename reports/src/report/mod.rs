@@ -104,19 +104,20 @@ impl Report {
             .into_iter()
             .filter_map(|kind| Bottleneck::of(kind, cells, &knob_effects))
             .collect();
-        let bottleneck_of = |kind| bottlenecks.iter().find(|bottleneck| bottleneck.kind == kind);
+        let [stage1, captioning] = breakdowns(cells, &bottlenecks);
+        let [knobs_stage1, knobs_captioning] = knob_sections(&knob_effects);
         let noise = noise::section(run, summary);
         Self {
             name: run.manifest.name.clone(),
             verdict: Verdict::new(Counts::of(cells), run.completion, noise.table.rows.len()),
             setup: Setup::new(run, cells),
             end_to_end: end_to_end::section(cells),
-            stage1: stage1::times(cells, bottleneck_of(CellKind::Stage1)),
+            stage1,
             stage1_per_minute: stage1::per_minute(cells),
-            captioning: captioning::section(cells, bottleneck_of(CellKind::Caption)),
+            captioning,
             weights: weights::section(cells),
-            knobs_stage1: knobs::section(CellKind::Stage1, &knob_effects),
-            knobs_captioning: knobs::section(CellKind::Caption, &knob_effects),
+            knobs_stage1,
+            knobs_captioning,
             quality_stage1: quality::section(run, cells, quality, CellKind::Stage1),
             quality_captions: quality::section(run, cells, quality, CellKind::Caption),
             agreement: agreement::section(cells, quality),
@@ -154,4 +155,25 @@ impl Report {
     pub(crate) fn main_table(&self) -> &Table {
         if self.end_to_end.table.rows.is_empty() { &self.stage1.table } else { &self.end_to_end.table }
     }
+}
+
+/// Where the time of stage 1 and of captioning goes. How to read both is said once, behind the last.
+fn breakdowns(cells: &[CellSummary], bottlenecks: &[Bottleneck]) -> [Section; 2] {
+    let bottleneck_of = |kind| bottlenecks.iter().find(|bottleneck| bottleneck.kind == kind);
+    let mut breakdowns = [
+        stage1::times(cells, bottleneck_of(CellKind::Stage1)),
+        captioning::section(cells, bottleneck_of(CellKind::Caption)),
+    ];
+    if let Some(last) = breakdowns.iter_mut().rfind(|section| !section.table.rows.is_empty()) {
+        last.notes.push(stages::HOW_TO_READ.to_owned());
+    }
+    breakdowns
+}
+
+/// What the knobs of stage 1 and of captioning do. What holds for both is said once.
+fn knob_sections(effects: &[KnobEffect]) -> [Section; 2] {
+    let stage1 = knobs::section(CellKind::Stage1, effects);
+    let mut captioning = knobs::section(CellKind::Caption, effects);
+    captioning.notes.retain(|note| !stage1.notes.contains(note));
+    [stage1, captioning]
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use reelbench_protocol::{Better, CellId, CellKind, CellSpec, VideoId, VideoSpec};
+use reelbench_quality::CUT_TOLERANCE;
 use reelbench_stats::{Level, jackknife_interval};
 
 use super::section::{Section, SettingColumns, with_dummy_mark};
@@ -122,12 +123,13 @@ fn words(score: Score, value: f64) -> String {
 
 fn notes(titled: &[(Score, &str)], together: usize) -> Vec<String> {
     let is_there = |wanted: Score| titled.iter().any(|(score, _)| *score == wanted);
-    let mut notes = Vec::new();
+    let cut_tolerance = format!("A cut is right within {CUT_TOLERANCE} frames.");
+    let mut notes: Vec<&str> = Vec::new();
     if is_there(Score::Wer) || is_there(Score::Cer) {
         notes.push("WER and CER: edits per word and character of the reference, after Whisper's normalizer; lower is better.");
     }
     if is_there(Score::SceneF1) || is_there(Score::SceneRecall) {
-        notes.push("A cut is right within 2 frames.");
+        notes.push(&cut_tolerance);
     }
     if is_there(Score::ObjectAp) {
         notes.push("Box AP is COCO's, over the frames that were labelled and looked at.");

@@ -11,6 +11,11 @@ use crate::units::{self, TimeUnit, count};
 const LITTLE: f64 = 0.01;
 
 /// The heading of what no stage covers.
+/// What the figures of a breakdown are.
+pub(super) const HOW_TO_READ: &str = "Stages are the mean over the one or two repeats in the middle by wall time, and sum to \
+     the total; what no stage covers is unattributed. Where stages or requests overlap, they share each moment equally. \
+     Loading the weights is not part of it.";
+
 const UNATTRIBUTED_TITLE: &str = "Unattributed";
 
 pub(super) fn of_kind(cells: &[CellSummary], kind: CellKind) -> Vec<&CellSummary> {

@@ -5,8 +5,9 @@ use crate::family::Level;
 use crate::student;
 
 /// Where an estimate over clusters like these lies: Student's t interval, with one degree of freedom less than there are
-/// clusters, around the jackknife's standard error (Efron and Tibshirani, "An introduction to the bootstrap", 1993,
-/// chapter 11). `without` has the estimate with each cluster left out in turn.
+/// clusters, around the jackknife's standard error (CR3 of Cameron and Miller, "A practitioner's guide to cluster-robust
+/// inference", 2015). `without` has the estimate with each cluster left out in turn; how far each of them lies from the
+/// estimate of all is what counts.
 ///
 /// `None` of fewer than two clusters, which say nothing about others, and where a value is not finite.
 pub fn jackknife_interval(estimate: f64, without: &[f64], level: Level) -> Option<Interval> {
@@ -14,11 +15,11 @@ pub fn jackknife_interval(estimate: f64, without: &[f64], level: Level) -> Optio
     if without.len() < 2 || !estimate.is_finite() || without.iter().any(|value| !value.is_finite()) {
         return None;
     }
-    let mean = without.iter().sum::<f64>() / clusters;
-    let squares: f64 = without.iter().map(|value| (value - mean).powi(2)).sum();
+    let squares: f64 = without.iter().map(|value| (value - estimate).powi(2)).sum();
     let error = (squares * (clusters - 1.0) / clusters).sqrt();
     let reach = error * student::quantile_above(level.tail(), clusters - 1.0);
-    Some(Interval { lo: estimate - reach, hi: estimate + reach })
+    let interval = Interval { lo: estimate - reach, hi: estimate + reach };
+    (interval.lo.is_finite() && interval.hi.is_finite()).then_some(interval)
 }
 
 #[cfg(test)]

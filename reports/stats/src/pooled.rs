@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::describe::Interval;
 use crate::family::Level;
-use crate::student;
+use crate::jackknife::jackknife_interval;
 
 /// A cell's figure, and what it shares with other cells.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -32,9 +32,7 @@ pub struct Pooled {
 
 /// The arithmetic mean of the cells' values with an interval that takes the video, not the cell, for the unit drawn.
 ///
-/// Student's t interval, with one degree of freedom less than there are videos, around the jackknife's standard error
-/// over videos left out one at a time (CR3 of Cameron and Miller, "A practitioner's guide to cluster-robust
-/// inference", 2015). The plain sandwich error (CR1) is the same where videos have equally many cells, and too small
+/// [`jackknife_interval`] over videos left out one at a time. The plain sandwich error (CR1) is the same where videos have equally many cells, and too small
 /// where they do not: of three videos with 1, 4 and 20 cells its 95 % interval holds the truth with 77 to 89 %, this one
 /// with 91 to 95 %.
 ///
@@ -54,15 +52,9 @@ pub fn pooled_mean(cells: &[Clustered], level: Level) -> Option<Pooled> {
         *distance += cell.value - mean;
     }
     let clusters = videos.len();
-    let interval = (clusters > 1).then(|| {
-        let freedom = clusters as f64 - 1.0;
-        // By how much the mean moves when the video is left out.
-        let moves = videos.values().map(|(cells, distance)| distance / (count - cells));
-        let error = (moves.map(|step| step * step).sum::<f64>() * freedom / clusters as f64).sqrt();
-        let reach = error * student::quantile_above(level.tail(), freedom);
-        Interval { lo: mean - reach, hi: mean + reach }
-    });
-    Some(Pooled { mean, interval: interval.filter(is_finite), clusters, cells: cells.len() })
+    let without = videos.values().map(|(cells, distance)| mean - distance / (count - cells));
+    let interval = jackknife_interval(mean, &without.collect::<Vec<_>>(), level);
+    Some(Pooled { mean, interval, clusters, cells: cells.len() })
 }
 
 /// The geometric mean of the cells' ratios, with the interval of [`pooled_mean`] on their logarithms.

@@ -141,7 +141,7 @@ pub(crate) fn manifest() -> Manifest {
         changes: Vec::new(),
         finished: None,
         command: ["bench", "run", "my matrix.yaml", "--repeats", "3"].map(String::from).into(),
-        folder: Some("/home/me/my films".into()),
+        folder: Some("/data/my films".into()),
         matrix_sha256: "ab".repeat(32),
         session: None,
         git: Some(GitRevision { commit: "0123456789abcdef".into(), dirty: true }),
