@@ -3,6 +3,7 @@
 use reelbench_protocol::{Better, Metric};
 use reelbench_stats::{self as stats, Interval};
 
+use crate::quality::Score;
 use crate::summary::CellSummary;
 
 /// A figure of a cell.
@@ -44,18 +45,9 @@ pub(super) fn measures(cell: &CellSummary) -> Vec<Measure> {
     let scores = cell.quality.iter().map(|(name, &value)| Measure {
         name: format!("quality.{name}"),
         unit: "",
-        better: score_better(name),
+        better: Score::named(name).and_then(Score::better),
         value,
         interval: None,
     });
     measured.into_iter().flatten().chain(scores).collect()
-}
-
-/// Scores are better the higher they are, but for rates of errors; lengths are no scores.
-fn score_better(name: &str) -> Option<Better> {
-    match name {
-        "wer" | "cer" => Some(Better::Lower),
-        "tokens_per_scene" => None,
-        _ => Some(Better::Higher),
-    }
 }

@@ -3,7 +3,7 @@
 mod page;
 mod past;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use reelbench_protocol::{CellId, GitRevision, PlannedCell, VideoId};
 use reelbench_stats::{Interval, Level, compare_unpaired};
@@ -103,12 +103,13 @@ impl History {
         let cells = latest(&runs, wanted);
         let summaries: Vec<CellSummary> = cells.iter().map(|(_, summary)| (*summary).clone()).collect();
         let names = CellNames::of(&summaries);
+        let mut apart = Apart { runs: &runs, known: HashMap::new() };
         let cells = cells.iter().map(|(record, summary)| CellHistory {
             id: summary.id.clone(),
             name: names.name(record, summary),
             video: summary.video.clone(),
             dummy_weights: summary.dummy_weights,
-            points: points(&runs, &summary.id),
+            points: apart.points(&summary.id),
         });
         Self { cells: cells.collect(), runs: described(&runs) }
     }
@@ -137,32 +138,41 @@ fn described(runs: &[PastRun]) -> Vec<HistoryRun> {
     runs.collect()
 }
 
-/// The cell in every run that planned it.
-fn points(runs: &[PastRun], id: &CellId) -> Vec<Point> {
-    let mut points = Vec::new();
-    let mut last_ok: Option<(usize, &Rtf)> = None;
-    for (place, run) in runs.iter().enumerate() {
-        let Some((_, cell)) = run.cells().find(|(_, cell)| cell.id == *id) else { continue };
-        let ok = cell.rtf.as_ref().filter(|_| cell.outcome == Outcome::Ok);
-        let change = last_ok.zip(ok).and_then(|((since, before), now)| {
-            let earlier = runs.get(since)?;
-            change(since, differences(&earlier.run, &run.run), before, now, id)
-        });
-        last_ok = ok.map(|rtf| (place, rtf)).or(last_ok);
-        points.push(Point { run: place, outcome: cell.outcome, rtf: cell.rtf.clone(), change });
-    }
-    points
+/// Runs, and what sets two of them apart, worked out once for all their cells.
+struct Apart<'a> {
+    runs: &'a [PastRun],
+    known: HashMap<(usize, usize), Vec<Difference>>,
 }
 
-fn change(
-    since: usize,
-    mut differences: Vec<Difference>,
-    before: &Rtf,
-    now: &Rtf,
-    id: &CellId,
-) -> Option<PointChange> {
-    let is_of_cell = |difference: &Difference| difference.cells.is_empty() || difference.cells.contains(id);
-    differences.retain(|difference| difference.blocks() && is_of_cell(difference));
+impl<'a> Apart<'a> {
+    /// The cell in every run that planned it.
+    fn points(&mut self, id: &CellId) -> Vec<Point> {
+        let mut points = Vec::new();
+        let mut last_ok: Option<(usize, &'a Rtf)> = None;
+        for (place, run) in self.runs.iter().enumerate() {
+            let Some((_, cell)) = run.cells().find(|(_, cell)| cell.id == *id) else { continue };
+            let ok = cell.rtf.as_ref().filter(|_| cell.outcome == Outcome::Ok);
+            let change = last_ok.zip(ok).and_then(|((since, before), now)| {
+                change(since, self.blocking(since, place, id)?, before, now)
+            });
+            last_ok = ok.map(|rtf| (place, rtf)).or(last_ok);
+            points.push(Point { run: place, outcome: cell.outcome, rtf: cell.rtf.clone(), change });
+        }
+        points
+    }
+
+    /// What forbids to compare a cell's times in two runs; none where one of the runs is not there.
+    fn blocking(&mut self, since: usize, place: usize, id: &CellId) -> Option<Vec<Difference>> {
+        let (earlier, later) = (self.runs.get(since)?, self.runs.get(place)?);
+        let known = self.known.entry((since, place)).or_insert_with(|| differences(&earlier.run, &later.run));
+        let is_of_cell =
+            |difference: &Difference| difference.cells.is_empty() || difference.cells.contains(id);
+        let blocking = known.iter().filter(|difference| difference.blocks() && is_of_cell(difference));
+        Some(blocking.cloned().collect())
+    }
+}
+
+fn change(since: usize, differences: Vec<Difference>, before: &Rtf, now: &Rtf) -> Option<PointChange> {
     if !differences.is_empty() {
         return Some(PointChange::NotComparable { since, differences });
     }

@@ -50,6 +50,11 @@ reelbench_protocol::words!(Score {
 });
 
 impl Score {
+    /// The score of that name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|score| score.as_str() == name)
+    }
+
     /// The heading of its column; none where it is no score against references.
     pub(crate) fn title(self) -> Option<&'static str> {
         Some(match self {
@@ -95,7 +100,7 @@ mod tests {
     fn what_a_gate_may_watch_is_a_score_and_gets_better_the_same_way() {
         for metric in Metric::ALL {
             let Some(name) = metric.quality() else { continue };
-            let score = Score::ALL.iter().find(|score| score.as_str() == name).unwrap();
+            let score = Score::named(name).unwrap();
             assert_eq!(score.better(), Some(metric.better()), "{name}");
         }
     }
